@@ -1,0 +1,6 @@
+"""`python -m impasto` is the command `impasto`."""
+
+from impasto.cli.main import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""The `impasto` command: its sub-commands, and how errors reach the user: one line, an exit code, no traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+
+from impasto import __version__
+from impasto.cli import doctor, presets, repeat, resume, stylize, weights
+from impasto.errors import ImpastoError
+
+app = typer.Typer(
+    name="impasto",
+    help="A photograph painted in the style of a painting.\n\n"
+    "Start with: impasto stylize photo.jpg painting.jpg",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+app.command("stylize")(stylize.stylize)
+app.command("resume")(resume.resume)
+app.command("repeat")(repeat.repeat)
+app.add_typer(presets.app, name="presets")
+app.add_typer(weights.app, name="weights")
+app.command("doctor")(doctor.doctor)
+
+
+def _version(show: bool) -> None:
+    if show:
+        print(f"impasto {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """A photograph painted in the style of a painting."""
+
+
+def main() -> None:
+    """Runs the command; exits 0 when done, 1 on failure, 2 on bad input, 130 when interrupted."""
+    try:
+        app(standalone_mode=True)
+    except ImpastoError as error:
+        _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        _fail("stopped before there was a picture", 130)
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`): nobody is left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:  # noqa: BLE001 - the last line of defence
+        _unexpected(error)
+
+
+def _unexpected(error: Exception) -> None:
+    if os.environ.get("IMPASTO_DEBUG"):
+        traceback.print_exc()
+    text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    if isinstance(error, MemoryError) or "out of memory" in text.lower() or "alloc" in text.lower():
+        _fail(f"there is not enough memory for this size ({text}); choose a smaller --size or --lbfgs-history", 1)
+    if isinstance(error, OSError):
+        _fail(f"{error.filename or 'a file'} cannot be used: {error.strerror or text}", 2)
+    _fail(
+        f"something unexpected went wrong ({type(error).__name__}: {text}); "
+        f"run it again with IMPASTO_DEBUG=1 for the details, and report them with what `impasto doctor` says",
+        1,
+    )
+
+
+def _fail(message: str, code: int) -> None:
+    print(f"impasto: {message}", file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,34 @@
+"""Options that several commands share, and the options of Settings with their help from settings.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from impasto.settings import Settings
+
+
+def setting(name: str, *declarations: str, panel: str, metavar: str | None = None) -> Any:
+    """The option of one setting: help and default are read from its one home."""
+    field = Settings.model_fields[name]
+    default = field.default
+    if isinstance(default, dict):
+        default = ",".join(f"{layer}:{weight:g}" for layer, weight in default.items())
+    shown = "" if default is None else f" [dim]\\[default: {default}][/dim]"
+    flags = declarations or ("--" + name.replace("_", "-"),)
+    return typer.Option(*flags, help=f"{field.description}{shown}", rich_help_panel=panel, metavar=metavar, show_default=False)
+
+
+Out = Annotated[
+    Path | None,
+    typer.Option("-o", "--out", help="the picture to write [dim]\\[default: output/CONTENT_STYLE.png][/dim]", show_default=False),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace files that exist")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="print the picture's path only")]
+Json = Annotated[bool, typer.Option("--json", help="print one JSON object instead of words")]
+CheckpointEvery = Annotated[
+    float | None,
+    typer.Option("--checkpoint-every", min=0.0, help="seconds between checkpoints [dim]\\[default: 60][/dim]", show_default=False),
+]

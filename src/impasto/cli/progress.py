@@ -1,0 +1,83 @@
+"""The progress of a run in a terminal: a bar with level, step, J, each term, and the time left."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn
+from rich.progress import Progress as Bar
+
+from impasto.run import Run, Step
+from impasto.settings import Settings
+
+
+def duration(seconds: float) -> str:
+    """`8 s`, `3 min 20 s`, `2 h 5 min`."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+class Progress:
+    """Shows a run on standard error, so that standard output holds the picture's path only."""
+
+    def __init__(self, settings: Settings, *, shown: bool) -> None:
+        self._settings = settings
+        self._console = Console(stderr=True, quiet=not shown, highlight=False)
+        self._bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[losses]}"),
+            TextColumn("[bold]{task.fields[left]}[/bold]"),
+            console=self._console,
+            refresh_per_second=4,
+            disable=not shown or not self._console.is_terminal,
+        )
+        self._task = self._bar.add_task("preparing", total=None, losses="", left="")
+
+    def __enter__(self) -> Progress:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def say(self, text: str) -> None:
+        """One line above the bar."""
+        self._console.print(text)
+
+    def begin(self, run: Run) -> None:
+        """What is going to happen."""
+        sizes = " → ".join(f"{level.size[1]}x{level.size[0]}" for level in run.levels)
+        styles = " + ".join(style.name for style in run.inputs.styles)
+        self.say(f"[bold]{run.inputs.content.name}[/bold] in the style of [bold]{styles}[/bold]: {sizes} px on {run.vgg.device}")
+
+    def step(self, step: Step) -> None:
+        """One evaluation."""
+        parts = "  ".join(f"{name} {value:.4g}" for name, value in step.parts.items())
+        losses = f"J {step.loss:.5g}  {parts}"
+        self._bar.update(
+            self._task,
+            description=f"level {step.level}/{step.levels} {step.size[1]}x{step.size[0]} step {step.iteration}/{step.iterations}",
+            total=step.steps,
+            completed=step.step + 1,
+            losses=losses,
+            left=f"{duration(step.seconds_left)} left",
+        )
+        if step.rolled_back is not None:
+            self.say(f"step {step.iteration} undone: {step.rolled_back}")
+        every = self._settings.save_every
+        if (every is not None and step.step % every == 0) or (self._bar.disable and self._is_milestone(step)):
+            self.say(f"level {step.level}/{step.levels} step {step.iteration}/{step.iterations}: {losses}, {duration(step.seconds_left)} left")
+
+    @staticmethod
+    def _is_milestone(step: Step) -> bool:
+        """Without a terminal there is no bar: a line at the start, the end, and every 50 steps of a level."""
+        return step.iteration % 50 == 0 or step.iteration == step.iterations

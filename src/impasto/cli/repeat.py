@@ -1,0 +1,27 @@
+"""`impasto repeat PICTURE`: make a finished picture again from its own record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from impasto.cli.options import Json, Out, Overwrite, Quiet
+
+
+def repeat(
+    picture: Annotated[Path, typer.Argument(help="a picture that impasto made", metavar="PICTURE", show_default=False)],
+    out: Out = None,
+    content: Annotated[str | None, typer.Option("--content", help="where the content picture is now", show_default=False)] = None,
+    style: Annotated[list[str] | None, typer.Option("--style", help="where the style pictures are now", show_default=False)] = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Run a finished picture's own settings again, on the same inputs, and get the same picture."""
+    from impasto.cli.drive import drive_repeat
+
+    drive_repeat(
+        picture.expanduser(), out=out, content=content, styles=style or [], overwrite=overwrite, quiet=quiet, as_json=as_json
+    )

@@ -1,0 +1,21 @@
+"""`impasto resume CHECKPOINT`: go on where a run was interrupted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from impasto.cli.options import Json, Quiet
+
+
+def resume(
+    checkpoint: Annotated[Path, typer.Argument(help="the .checkpoint file of a run", metavar="CHECKPOINT", show_default=False)],
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Continue an interrupted run exactly: the picture equals that of an undisturbed run."""
+    from impasto.cli.drive import drive_resumed
+
+    drive_resumed(checkpoint.expanduser(), quiet=quiet, as_json=as_json)

@@ -1,0 +1,84 @@
+"""`impasto stylize CONTENT STYLE…`: the main job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from impasto import presets, settings
+from impasto.cli.options import CheckpointEvery, Json, Out, Overwrite, Quiet, setting
+
+LOOK, TERMS, SEARCH, START, FILES = "Look", "Objective", "Optimisation", "Start image", "Files and machine"
+LAYERS = "LAYER[:w],…"
+
+
+def stylize(
+    content: Annotated[str, typer.Argument(help="the photograph", metavar="CONTENT", show_default=False)],
+    styles: Annotated[list[str], typer.Argument(help="the painting; several are blended equally", metavar="STYLE…")],
+    out: Out = None,
+    size: Annotated[str | None, setting("size", panel=LOOK, metavar="N|WxH|original")] = None,
+    preset: Annotated[str | None, typer.Option("--preset", help="start from named settings, see `impasto presets list`", rich_help_panel=LOOK, show_default=False)] = None,  # fmt: skip
+    strength: Annotated[float | None, setting("strength", panel=LOOK, metavar="0..1")] = None,
+    content_weight: Annotated[float | None, setting("content_weight", panel=TERMS, metavar="α")] = None,
+    style_weight: Annotated[float | None, setting("style_weight", panel=TERMS, metavar="β")] = None,
+    variation_weight: Annotated[float | None, setting("variation_weight", panel=TERMS, metavar="γ")] = None,
+    content_layers: Annotated[str | None, setting("content_layers", panel=TERMS, metavar=LAYERS)] = None,
+    style_layers: Annotated[str | None, setting("style_layers", panel=TERMS, metavar=LAYERS)] = None,
+    normalize: Annotated[str | None, setting("normalize", panel=TERMS, metavar="targets|none")] = None,
+    content_reduction: Annotated[str | None, setting("content_reduction", panel=TERMS, metavar="mean|sum")] = None,
+    variation_reduction: Annotated[str | None, setting("variation_reduction", panel=TERMS, metavar="mean|sum")] = None,
+    pooling: Annotated[str | None, setting("pooling", panel=TERMS, metavar="max|average")] = None,
+    edges: Annotated[str | None, setting("edges", panel=TERMS, metavar="zero|replicate")] = None,
+    network: Annotated[str | None, setting("network", panel=TERMS, metavar="NAME|FILE")] = None,
+    style_fit: Annotated[str | None, setting("style_fit", panel=LOOK, metavar="keep|stretch")] = None,
+    iterations: Annotated[int | None, setting("iterations", panel=SEARCH, metavar="N")] = None,
+    levels: Annotated[int | None, setting("levels", panel=SEARCH, metavar="N")] = None,
+    level_factor: Annotated[float | None, setting("level_factor", panel=SEARCH, metavar="F")] = None,
+    optimizer: Annotated[str | None, setting("optimizer", panel=SEARCH, metavar="lbfgs|adam")] = None,
+    learning_rate: Annotated[float | None, setting("learning_rate", panel=SEARCH, metavar="η")] = None,
+    lbfgs_history: Annotated[int | None, setting("lbfgs_history", panel=SEARCH, metavar="N")] = None,
+    bounds: Annotated[str | None, setting("bounds", panel=SEARCH, metavar="project|free")] = None,
+    init: Annotated[str | None, setting("init", panel=START, metavar="content|noise|blend|style|FILE")] = None,
+    noise_ratio: Annotated[float | None, setting("noise_ratio", panel=START, metavar="0..1")] = None,
+    seed: Annotated[int | None, setting("seed", panel=START, metavar="N")] = None,
+    save_every: Annotated[int | None, setting("save_every", panel=FILES, metavar="N")] = None,
+    losses: Annotated[Path | None, typer.Option("--losses", help="write the losses: .csv a table, .png or .svg a plot", rich_help_panel=FILES, metavar="FILE", show_default=False)] = None,  # fmt: skip
+    settings_file: Annotated[Path | None, typer.Option("--settings", help="read settings from a TOML file; options win", rich_help_panel=FILES, metavar="FILE", show_default=False)] = None,  # fmt: skip
+    device: Annotated[str | None, setting("device", panel=FILES, metavar="auto|cpu|cuda[:n]|mps")] = None,
+    bits: Annotated[int | None, setting("bits", panel=FILES, metavar="8|16")] = None,
+    quality: Annotated[int | None, setting("quality", panel=FILES, metavar="1..100")] = None,
+    max_pixels: Annotated[int | None, setting("max_pixels", panel=FILES, metavar="N")] = None,
+    checkpoint_every: CheckpointEvery = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Paint CONTENT in the style of STYLE.
+
+    impasto stylize photo.jpg painting.jpg
+
+    impasto stylize photo.jpg painting.jpg -o picture.png --size 1024 --strength 0.6
+
+    impasto stylize photo.jpg painting.jpg --preset gatys2015
+    """
+    given: dict[str, Any] = {
+        name: value for name, value in locals().items() if name in settings.Settings.model_fields and value is not None
+    }
+    from_file = {} if settings_file is None else settings.read_file(settings_file.expanduser())
+    chosen = presets.resolve(from_file, given)
+
+    from impasto.cli.drive import drive_new
+
+    drive_new(
+        content,
+        styles,
+        chosen,
+        out=out,
+        overwrite=overwrite,
+        losses=losses,
+        checkpoint_every_s=checkpoint_every,
+        quiet=quiet,
+        as_json=as_json,
+    )

@@ -1,0 +1,87 @@
+"""The error tree. Each message says what was expected, what came and what to do.
+
+    ImpastoError
+    ├── InputError              something the user gave; exit code 2
+    │   ├── UnreadableImage     missing, empty, truncated, not a picture
+    │   ├── ImageTooSmall       fewer pixels than the deepest layer needs
+    │   ├── ImageTooLarge       more pixels than the limit allows
+    │   ├── InvalidSettings     a value out of its range, settings that contradict each other
+    │   │   └── UnknownName     a layer, preset, network or device that does not exist
+    │   ├── WeightsError        a weights file that is not what it should be
+    │   ├── OutputError         the place to write to exists, is missing, full or forbidden
+    │   └── CheckpointError     a checkpoint or manifest that cannot be continued from
+    ├── DownloadError           a fetch that failed; exit code 1, try again
+    └── RunError                the optimisation itself failed; exit code 1
+        └── NoProgress          the picture never left its start
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ImpastoError(Exception):
+    """Root of all errors that impasto raises on purpose; `data` carries the facts behind the message."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, **data: object) -> None:
+        super().__init__(message)
+        self.data = data
+
+
+class InputError(ImpastoError):
+    """What the user gave cannot be used."""
+
+    exit_code = 2
+
+
+class UnreadableImage(InputError):
+    """The file is missing, a directory, empty, truncated, or not a picture."""
+
+
+class ImageTooSmall(InputError):
+    """The picture has fewer pixels a side than the deepest layer needs."""
+
+
+class ImageTooLarge(InputError):
+    """The picture has more pixels than the limit allows."""
+
+
+class InvalidSettings(InputError):
+    """A setting is out of its range, or settings contradict each other."""
+
+
+class UnknownName(InvalidSettings):
+    """A name that does not exist; the message proposes the nearest ones."""
+
+    def __init__(self, kind: str, name: str, valid: Iterable[str]) -> None:
+        names = list(valid)
+        near = difflib.get_close_matches(name, names, n=2, cutoff=0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"choose from {', '.join(names)}"
+        super().__init__(f"there is no {kind} {name!r}; {hint}", kind=kind, name=name, valid=names)
+
+
+class WeightsError(InputError):
+    """A weights file is missing, damaged, of an unknown form, or not of the network asked for."""
+
+
+class OutputError(InputError):
+    """The result cannot be written where it was asked for."""
+
+
+class CheckpointError(InputError):
+    """A checkpoint or a manifest cannot be continued from."""
+
+
+class DownloadError(ImpastoError):
+    """A download failed; what was received is kept, and the same command goes on from there."""
+
+
+class RunError(ImpastoError):
+    """The optimisation failed."""
+
+
+class NoProgress(RunError):
+    """The picture never left its start image: a failure, not a result."""

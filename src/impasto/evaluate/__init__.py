@@ -1,0 +1,6 @@
+"""Evaluators: picture → (value, gradient).  They share a protocol, not a parent."""
+
+from impasto.evaluate.evaluation import Evaluation, Evaluator
+from impasto.evaluate.whole import Whole
+
+__all__ = ["Evaluation", "Evaluator", "Whole"]

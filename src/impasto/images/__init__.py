@@ -1,0 +1,20 @@
+"""Files ↔ pictures: the only room that knows Pillow, profiles, and 8 or 16 bits."""
+
+from impasto.images.embed import read_manifest
+from impasto.images.read import Picture, read
+from impasto.images.resize import fit, resize
+from impasto.images.write import FORMATS, check_target, encode, to_pil, unique, write
+
+__all__ = [
+    "FORMATS",
+    "Picture",
+    "check_target",
+    "encode",
+    "fit",
+    "read",
+    "read_manifest",
+    "resize",
+    "to_pil",
+    "unique",
+    "write",
+]

@@ -1,0 +1,126 @@
+"""A decoded picture before it becomes a tensor, and its exact form as bytes: NumPy's .npy."""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+NPY_MAGIC: Final = b"\x93NUMPY"
+_ROUNDING: Final = 1e-5
+"""Floats may leave 0..1 by this much, as arithmetic in float32 does; they are clamped."""
+
+
+@dataclass(frozen=True)
+class Raster:
+    """Upright and sRGB-encoded.
+
+    `pixels`: [H, W, C], uint8, uint16, or float32 in 0..1.
+    C: 1 gray, 2 gray and alpha, 3 RGB, 4 RGB and alpha.
+    """
+
+    pixels: np.ndarray
+    dpi: tuple[float, float] | None = None
+
+
+class Undecodable(Exception):
+    """The decoders' own error, with what is wrong and what to do; `read` adds which picture it is."""
+
+
+class TooManyPixels(Exception):
+    """The decoders' own error for a picture over the limit, with its size in words."""
+
+
+def check_size(width: int, height: int, *, max_pixels: int) -> None:
+    """Raises TooManyPixels, or Undecodable for an empty picture."""
+    if width < 1 or height < 1:
+        raise Undecodable(f"its size is {width}x{height} px, so nothing is in it; choose another")
+    if width * height > max_pixels:
+        raise TooManyPixels(f"{width}x{height} = {width * height:,} pixels")
+
+
+def turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """[H, W, C] as stored → upright, for EXIF orientations 1..8; unknown ones mean 1."""
+    match orientation:
+        case 2:
+            pixels = pixels[:, ::-1]
+        case 3:
+            pixels = pixels[::-1, ::-1]
+        case 4:
+            pixels = pixels[::-1]
+        case 5:
+            pixels = pixels.swapaxes(0, 1)
+        case 6:
+            pixels = pixels.swapaxes(0, 1)[:, ::-1]
+        case 7:
+            pixels = pixels.swapaxes(0, 1)[::-1, ::-1]
+        case 8:
+            pixels = pixels.swapaxes(0, 1)[::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def usable_dpi(x: object, y: object) -> tuple[float, float] | None:
+    """Both as floats if they make sense: EXIF holds rationals, with 0/0 among them."""
+    try:
+        dpi = float(x), float(y)  # type: ignore[arg-type]
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
+        return None
+    return dpi if all(math.isfinite(value) and 0 < value < 1e6 for value in dpi) else None
+
+
+def from_array(array: np.ndarray, *, max_pixels: int) -> Raster:
+    """[H, W] or [H, W, 1..4], uint8, uint16 or float in 0..1.  Raises Undecodable, or TooManyPixels."""
+    if array.ndim == 2:
+        array = array[..., None]
+    if array.ndim != 3 or array.shape[2] not in {1, 2, 3, 4}:
+        raise Undecodable(
+            f"expected an array [H, W] or [H, W, 1 to 4 channels], got shape {array.shape}; move its axes"
+        )
+    check_size(array.shape[1], array.shape[0], max_pixels=max_pixels)
+    native = array.dtype.newbyteorder("=")
+    if native in (np.uint8, np.uint16):
+        return Raster(np.ascontiguousarray(array, dtype=native))
+    if not np.issubdtype(array.dtype, np.floating):
+        raise Undecodable(
+            f"expected uint8, uint16 or float in 0..1, got {array.dtype}; convert the array to one of them"
+        )
+    return Raster(unit_floats(array))
+
+
+def unit_floats(array: np.ndarray) -> np.ndarray:
+    """Any float array → float32, checked to lie in 0..1.  Raises Undecodable."""
+    low, high = float(array.min()), float(array.max())
+    if math.isnan(low) or math.isnan(high):
+        raise Undecodable("it holds NaN (not a number); every value must lie in 0..1")
+    if low < -_ROUNDING or high > 1 + _ROUNDING:
+        raise Undecodable(
+            f"expected floats in 0..1, got {low:.6g}..{high:.6g}; divide them by their full scale"
+        )
+    return np.ascontiguousarray(array, dtype=np.float32).clip(0, 1)
+
+
+def to_npy(raster: Raster) -> bytes:
+    """The pixels as the bytes of a .npy file; `from_npy` gives the same pixels."""
+    file = io.BytesIO()
+    np.save(file, raster.pixels, allow_pickle=False)
+    return file.getvalue()
+
+
+def from_npy(data: bytes, *, max_pixels: int) -> Raster:
+    """The picture in a .npy file.  Raises Undecodable, ValueError, and what `from_array` raises."""
+    file = io.BytesIO(data)
+    version = np.lib.format.read_magic(file)
+    read_header = (
+        np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    )
+    shape, _, dtype = read_header(file)
+    # The header is checked before any memory is taken: it may claim anything.
+    if dtype.hasobject or len(data) - file.tell() != math.prod(shape) * dtype.itemsize:
+        raise Undecodable(
+            f"its header promises {shape} of {dtype}, and the rest of the file is not that; write it again"
+        )
+    file.seek(0)
+    return from_array(np.load(file, allow_pickle=False), max_pixels=max_pixels)

@@ -1,0 +1,181 @@
+"""File → picture: upright, sRGB, float32 0..1, alpha apart; what cannot be read is said in one line.
+
+Where a pixel is wholly transparent its colour means nothing (editors leave black, white or noise there),
+and the network would see it all the same.  Such pixels get the mean colour of the picture, weighted by alpha;
+all other pixels keep theirs.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+import stat
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from impasto.errors import ImageTooLarge, UnreadableImage
+from impasto.images.decode import decode, guarded
+from impasto.images.pillow import from_pillow
+from impasto.images.raster import Raster, TooManyPixels, Undecodable, from_array, to_npy
+
+Source = str | os.PathLike[str] | bytes | bytearray | memoryview | Image.Image | np.ndarray | Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A picture as the program sees it, and the bytes it came from: `read(picture.encoded)` gives it again.
+
+    `rgb`: float32 [3, H, W], sRGB-encoded, 0..1.  `alpha`: float32 [H, W], 0..1, or None where all is opaque.
+    `bits`: 8 or 16, the depth of the source (floats count as 16).  `dpi`: pixels an inch, across and down.
+    """
+
+    rgb: Tensor
+    alpha: Tensor | None
+    bits: int
+    dpi: tuple[float, float] | None
+    name: str
+    encoded: bytes
+
+    @cached_property
+    def sha256(self) -> str:
+        """Of `encoded`."""
+        return hashlib.sha256(self.encoded).hexdigest()
+
+
+def read(
+    source: Source, *, role: str = "picture", name: str | None = None, max_pixels: int = 200_000_000
+) -> Picture:
+    """Reads a picture from wherever it is.
+
+    `source`: a path; a file's bytes; a PIL image; an array [H, W] or [H, W, 1..4], uint8, uint16 or
+    float in 0..1; a float tensor [3, H, W] or [1, 3, H, W] in 0..1.
+    `role` (content, style) stands in error messages; `name` replaces the file's stem.
+    Raises UnreadableImage, or ImageTooLarge before anything is decoded.
+    """
+    path = _path(source)
+    label = f"{role} {path}" if path is not None else role if name is None else f"{role} {name}"
+    try:
+        if path is not None:
+            encoded = _contents(path, label)
+            raster = decode(encoded, max_pixels=max_pixels)
+        elif isinstance(source, bytes | bytearray | memoryview):
+            encoded = bytes(source)
+            raster = _decode_given(encoded, max_pixels)
+        else:
+            raster = _from_memory(source, max_pixels)
+            encoded = to_npy(raster)
+        stem = name if name is not None else path.stem if path is not None else "picture"
+        return _picture(raster, stem, encoded)
+    except TooManyPixels as error:
+        raise ImageTooLarge(
+            f"{label} has {error}, the limit is {max_pixels:,}; shrink it, or raise the limit",
+            role=role,
+            max_pixels=max_pixels,
+        ) from None
+    except Undecodable as error:
+        raise UnreadableImage(f"{label} cannot be read: {error}", role=role, path=path) from None
+    except MemoryError:
+        raise ImageTooLarge(f"{label} needs more memory than there is; shrink it", role=role) from None
+
+
+def _path(source: object) -> Path | None:
+    if not isinstance(source, str | os.PathLike):
+        return None
+    path = Path(os.fsdecode(source))
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path
+
+
+def _decode_given(encoded: bytes, max_pixels: int) -> Raster:
+    if len(encoded) == 0:
+        raise Undecodable("no bytes were given; read the file again")
+    return decode(encoded, max_pixels=max_pixels)
+
+
+def _contents(path: Path, label: str) -> bytes:
+    """The file's bytes; raises UnreadableImage."""
+    try:
+        kind = path.stat().st_mode
+        if stat.S_ISDIR(kind):
+            problem = "is a folder; name a picture in it"
+        elif not (stat.S_ISREG(kind) or stat.S_ISFIFO(kind)):
+            problem = "is a device, not a file; name a picture file"
+        else:
+            data = path.read_bytes()
+            if len(data) > 0:
+                return data
+            problem = "is empty (0 bytes); copy or download it again"
+    except (FileNotFoundError, NotADirectoryError):
+        problem = f"does not exist; {_hint(path)}"
+    except PermissionError:
+        problem = "may not be read by you; change its permissions, or copy it"
+    except (OSError, ValueError) as error:
+        problem = f"cannot be read: {getattr(error, 'strerror', None) or error}; check its path"
+    raise UnreadableImage(f"{label} {problem}", path=path)
+
+
+def _hint(path: Path) -> str:
+    if str(path).startswith(("http:", "https:")):
+        return "addresses are not fetched: download it first, and give the file's path"
+    try:
+        near = difflib.get_close_matches(path.name, [file.name for file in path.parent.iterdir()], n=1)
+    except OSError:
+        return f"neither does its folder {path.parent}; check the path"
+    return f"did you mean {path.parent / near[0]}?" if near else "check the path"
+
+
+def _from_memory(source: object, max_pixels: int) -> Raster:
+    with guarded(max_pixels=max_pixels):
+        if isinstance(source, Image.Image):
+            return Raster(from_pillow(source, max_pixels=max_pixels).pixels)
+        if isinstance(source, Tensor):
+            return from_array(_channels_last(source), max_pixels=max_pixels)
+        if isinstance(source, np.ndarray):
+            return from_array(source, max_pixels=max_pixels)
+        raise Undecodable(
+            f"expected a path, bytes, a PIL image, an array or a tensor, got {type(source).__name__}"
+        )
+
+
+def _channels_last(tensor: Tensor) -> np.ndarray:
+    image = tensor[0] if tensor.ndim == 4 and tensor.shape[0] == 1 else tensor
+    if image.ndim != 3 or image.shape[0] != 3 or not image.is_floating_point():
+        raise Undecodable(
+            f"expected a float tensor [3, H, W] or [1, 3, H, W] in 0..1, got {tensor.dtype}"
+            f" {list(tensor.shape)}"
+        )
+    return image.detach().to("cpu", torch.float32).permute(1, 2, 0).numpy()
+
+
+def _picture(raster: Raster, name: str, encoded: bytes) -> Picture:
+    pixels = raster.pixels
+    full = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}.get(pixels.dtype, 1)
+    planes = np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32)
+    if full != 1:
+        planes /= full  # in place, on our own copy: a large picture is gigabytes
+    values = torch.from_numpy(planes)
+    color, alpha = (values[:-1], values[-1]) if values.shape[0] in {2, 4} else (values, None)
+    rgb = color.expand(3, -1, -1).contiguous()
+    if alpha is not None:
+        alpha = None if bool((alpha == 1).all()) else alpha.contiguous()
+    if alpha is not None:
+        rgb = _meaningful(rgb, alpha)
+    return Picture(rgb, alpha, 8 if pixels.dtype == np.uint8 else 16, raster.dpi, name, encoded)
+
+
+def _meaningful(rgb: Tensor, alpha: Tensor) -> Tensor:
+    """[3, H, W], with the mean colour where alpha [H, W] is 0; middle gray if nothing is visible at all."""
+    total = alpha.double().sum()
+    if total == 0:
+        return torch.full_like(rgb, 0.5)
+    mean = (rgb.double() * alpha).sum((1, 2)) / total
+    return torch.where(alpha == 0, mean.to(rgb.dtype)[:, None, None], rgb)

@@ -1,0 +1,87 @@
+"""Picture → file, whole or not at all, and never over another one unless told to."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import os
+import tempfile
+from pathlib import Path
+
+from torch import Tensor
+
+from impasto.errors import OutputError
+from impasto.files import make_folder, output_error, put
+from impasto.images.encode import FORMATS, check_format, encode, to_pil
+
+__all__ = ["FORMATS", "check_target", "encode", "to_pil", "unique", "write"]
+
+
+def check_target(path: str | os.PathLike[str], *, overwrite: bool = False, bits: int = 8) -> None:
+    """Finds out before the work what would fail after it; makes missing folders.
+
+    Raises OutputError: unknown extension, a depth the format has not, a folder in place of a file,
+    a file that exists, a folder that cannot be made or written to.
+    """
+    target = Path(path).expanduser()
+    _check_name(target, bits=bits)
+    try:
+        if target.is_dir():
+            raise OutputError(
+                f"{target} is a folder; give a file's name, like {target / 'picture.png'}", path=target
+            )
+        if not overwrite and os.path.lexists(target):
+            raise OutputError(
+                f"{target} exists; choose another name with -o, or replace it with --overwrite", path=target
+            )
+        make_folder(target.parent)
+        target.is_file()  # now that its folder exists, the system says whether the name is too long
+        with tempfile.TemporaryFile(dir=target.parent):
+            pass
+    except OSError as error:
+        raise output_error(target, error) from None
+
+
+def _check_name(path: Path, *, bits: int) -> None:
+    if "\0" in str(path):
+        raise OutputError(
+            f"{str(path)!r} holds a zero character, which no file name can; remove it", path=path
+        )
+    if path.suffix.lower() not in FORMATS:
+        near = difflib.get_close_matches(path.suffix.lower(), FORMATS, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}?" if near else f"end it in one of {', '.join(FORMATS)}"
+        said = f"the extension {path.suffix} is unknown" if path.suffix != "" else "the name has no extension"
+        raise OutputError(
+            f"{path} cannot be written: {said}; {hint} (known are {', '.join(FORMATS)})", path=path
+        )
+    check_format(path.suffix, bits=bits)
+
+
+def unique(path: Path) -> Path:
+    """The path itself if it is free, or the first free of cat-2.png, cat-3.png, …"""
+    numbered = (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(2))
+    return next(name for name in itertools.chain([path], numbered) if not os.path.lexists(name))
+
+
+def write(
+    path: str | os.PathLike[str],
+    rgb: Tensor,
+    *,
+    alpha: Tensor | None = None,
+    bits: int = 8,
+    quality: int = 95,
+    dpi: tuple[float, float] | None = None,
+    manifest: str | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Writes a picture in the format of the extension; returns the path.
+
+    `rgb`: [3, H, W] or [1, 3, H, W], sRGB-encoded, 0..1.  Without `overwrite` an existing file is never
+    replaced, not even one that appears meanwhile.  The other arguments are those of `encode`.
+    Raises OutputError; nothing is left behind then.
+    """
+    target = Path(path).expanduser()
+    check_target(target, overwrite=overwrite, bits=bits)
+    data = encode(rgb, target.suffix, alpha=alpha, bits=bits, quality=quality, dpi=dpi, manifest=manifest)
+    put(target, data, existing="replace" if overwrite else "keep")
+    return target

@@ -1,0 +1,19 @@
+"""The losses: each a formula as a function, and a term that keeps it as a statistic which adds over pixels."""
+
+from impasto.losses.content import ContentTerm, content_loss
+from impasto.losses.gram import GramTerm, gram_matrix, style_loss
+from impasto.losses.statistic import PIXELS, Statistic, Term
+from impasto.losses.variation import VariationTerm, total_variation
+
+__all__ = [
+    "PIXELS",
+    "ContentTerm",
+    "GramTerm",
+    "Statistic",
+    "Term",
+    "VariationTerm",
+    "content_loss",
+    "gram_matrix",
+    "style_loss",
+    "total_variation",
+]

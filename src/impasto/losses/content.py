@@ -1,0 +1,41 @@
+"""Content: J = Σ (a_C − a_G)² / (4·H·W·C), or the paper's ½·Σ (a_C − a_G)² (Gatys, Ecker, Bethge 2015, eq. 1).
+
+The first form, of the deeplearning.ai course, means the same at every size, so it is the default; the second is a preset's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor
+
+from impasto.losses.statistic import Statistic
+
+
+def content_loss(generated: Tensor, content: Tensor) -> Tensor:
+    """J_content of features [B, C, H, W] and [B or 1, C, H, W] → scalar, averaged over the batch."""
+    positions_and_channels = generated[0].numel()
+    return (generated - content).square().sum((1, 2, 3)).mean() / (4 * positions_and_channels)
+
+
+@dataclass(frozen=True)
+class ContentTerm:
+    """Content at one layer against the photograph's features [1, C, H, W]."""
+
+    layer: str
+    target: Tensor
+    reduction: Literal["mean", "sum"] = "mean"
+
+    def measure(self, features: Tensor, weight: Tensor | None = None) -> Statistic:
+        """(Σ w (f − t)², number of positions) of features [1, C, H, W], which must cover the target's positions."""
+        squares = (features - self.target).square()
+        if weight is not None:
+            squares = squares * weight
+        return Statistic(squares.sum(), features.shape[2] * features.shape[3])
+
+    def score(self, total: Statistic) -> Tensor:
+        """Σ/(4·n·C), or ½·Σ."""
+        if self.reduction == "sum":
+            return total.total / 2
+        return total.mean() / (4 * self.target.shape[1])

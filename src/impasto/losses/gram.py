@@ -1,0 +1,80 @@
+"""Gram statistic of style: G = (1/n) Σ_p f_p f_pᵀ.  Gatys, Ecker, Bethge 2015, eq. 3, there not averaged.
+
+Averaging over the n = H·W positions lets the style picture have any size; for equal sizes the loss is the paper's eq. 4.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from impasto.losses.statistic import Statistic
+
+
+class _GramSum(torch.autograd.Function):
+    """Σ_p f_p f_pᵀ with one matrix product back: its gradient is (Ḡ + Ḡᵀ)·F, where autograd would compute Ḡ·F and Ḡᵀ·F."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor) -> Tensor:
+        ctx.save_for_backward(features)
+        rows = features.flatten(2)
+        return torch.bmm(rows, rows.transpose(1, 2))
+
+    @staticmethod
+    @once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, upstream: Tensor) -> Tensor:
+        (features,) = ctx.saved_tensors
+        batch, channels, height, width = features.shape
+        symmetric = upstream + upstream.transpose(1, 2)
+        # Positions as rows: the result then lies channels-last, as the convolution below wants it.
+        gradient = torch.bmm(features.flatten(2).transpose(1, 2), symmetric)
+        return gradient.view(batch, height, width, channels).permute(0, 3, 1, 2)
+
+
+def gram_sum(features: Tensor) -> Tensor:
+    """Σ_p f_p f_pᵀ of features [B, C, H, W] → [B, C, C]."""
+    return _GramSum.apply(features)  # type: ignore[no-any-return, no-untyped-call]
+
+
+def gram_matrix(features: Tensor) -> Tensor:
+    """Gram matrices averaged over positions: features [B, C, H, W] → [B, C, C]."""
+    return gram_sum(features) / (features.shape[2] * features.shape[3])
+
+
+def gram_distance(generated: Tensor, style: Tensor) -> Tensor:
+    """Σ_ij (G_S − G_G)² / (4·C²) of Gram matrices [..., C, C] → [...].  Gatys, Ecker, Bethge 2015, eq. 4."""
+    channels = style.shape[-1]
+    return (generated - style).square().sum((-2, -1)) / (4 * channels**2)
+
+
+def style_loss(generated: Tensor, style: Tensor) -> Tensor:
+    """J_style at one layer of features [B, C, H, W] and [B or 1, C, H', W'] → scalar, averaged over the batch."""
+    return gram_distance(gram_matrix(generated), gram_matrix(style)).mean()
+
+
+@dataclass(frozen=True)
+class GramTerm:
+    """Style at one layer against a target Gram matrix [C, C]."""
+
+    layer: str
+    target: Tensor
+
+    def measure(self, features: Tensor, weight: Tensor | None = None) -> Statistic:
+        """(Σ w f fᵀ, Σ w) over the positions of features [1, C, H, W]."""
+        return measure_gram(features, weight)
+
+    def score(self, total: Statistic) -> Tensor:
+        """Σ (G − target)² / (4·C²)."""
+        return gram_distance(total.mean(), self.target)
+
+
+def measure_gram(features: Tensor, weight: Tensor | None = None) -> Statistic:
+    """The Gram statistic of features [1, C, H, W]; weight: [H, W], 0 or more, or None for 1 everywhere."""
+    if weight is None:
+        return Statistic(gram_sum(features)[0], features.shape[2] * features.shape[3])
+    # The square root on both factors keeps the product symmetric, so that one code path serves both cases.
+    return Statistic(gram_sum(features * weight.sqrt())[0], float(weight.sum()))

@@ -1,0 +1,44 @@
+"""The one contract: a term measures features into a statistic that adds over pixels, and scores the merged statistic.
+
+One picture, many tiles, many processes, several styles and masks are one code path with different ways to add (DESIGN.md 3).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from torch import Tensor
+
+PIXELS: Final = "pixels"
+"""The name of the layer before the network: the picture itself, sRGB-encoded, 0..1."""
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """A sum over positions and their count: what a term keeps of some features."""
+
+    total: Tensor
+    count: float
+
+    def __add__(self, other: Statistic) -> Statistic:
+        """The statistic of both sets of positions together."""
+        return Statistic(self.total + other.total, self.count + other.count)
+
+    def mean(self) -> Tensor:
+        """The average over positions."""
+        return self.total / self.count
+
+
+class Term(Protocol):
+    """One loss at one layer."""
+
+    @property
+    def layer(self) -> str:
+        """The layer measured, or PIXELS."""
+
+    def measure(self, features: Tensor, weight: Tensor | None = None) -> Statistic:
+        """Features [1, C, H, W] → statistic, weighted per position by a mask [H, W] where one is given."""
+
+    def score(self, total: Statistic) -> Tensor:
+        """Merged statistic → scalar."""

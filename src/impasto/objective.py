@@ -1,0 +1,123 @@
+"""The objective: J = α·J_content + β·J_style + γ·J_variation, with its targets.
+
+Each part is a weighted sum of terms.  With `normalize="targets"` a term is divided by a scale taken from its own target, so that α, β
+and γ mean the same at every size and for every style (docs/objective.md):
+
+- content: Σ a_C² / (4·H·W·C), the loss of a picture whose features are all 0
+- style: Σ_ij G_S² / (4·C²), likewise
+- variation: the total variation of the photograph
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from impasto.errors import InvalidSettings
+from impasto.losses import PIXELS, ContentTerm, GramTerm, Statistic, Term, VariationTerm
+from impasto.losses.gram import gram_distance, measure_gram
+from impasto.settings import Settings
+from impasto.vgg import Vgg
+
+PARTS: Final = ("content", "style", "variation")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One term, the part of J it belongs to, and its weight within that part (λ over its scale)."""
+
+    part: str
+    term: Term
+    weight: float
+
+
+@dataclass(frozen=True)
+class Objective:
+    """The weighted sum of the terms; `weights` are α, β, γ by part."""
+
+    parts: Sequence[Part]
+    weights: Mapping[str, float]
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """The network's layers that some term measures."""
+        return tuple(dict.fromkeys(part.term.layer for part in self.parts if part.term.layer != PIXELS))
+
+    def measure(self, rgb: Tensor, features: Mapping[str, Tensor]) -> list[Statistic]:
+        """The statistic of each term, in order; rgb: [1, 3, H, W], sRGB-encoded, 0..1."""
+        return [part.term.measure(rgb if part.term.layer == PIXELS else features[part.term.layer]) for part in self.parts]
+
+    def score(self, statistics: Sequence[Statistic]) -> tuple[Tensor, dict[str, Tensor]]:
+        """J, and the parts J_content, J_style, J_variation without α, β, γ, from the merged statistics."""
+        sums: dict[str, Tensor] = {}
+        for part, statistic in zip(self.parts, statistics, strict=True):
+            value = part.weight * part.term.score(statistic)
+            sums[part.part] = sums[part.part] + value if part.part in sums else value
+        total = torch.stack([self.weights[name] * value for name, value in sums.items()]).sum()
+        return total, sums
+
+
+def style_targets(vgg: Vgg, styles: Sequence[Tensor], layers: Sequence[str]) -> dict[str, Tensor]:
+    """Target Gram matrices {layer: [C, C]}: the equal blend of the styles' own; styles: [1, 3, H, W], sRGB-encoded, 0..1."""
+    share = 1 / len(styles)
+    targets: dict[str, Tensor] = {}
+    for style in styles:
+        for layer, features in vgg.features(style, layers).items():
+            gram = measure_gram(features).mean() * share
+            targets[layer] = targets[layer] + gram if layer in targets else gram
+    return targets
+
+
+@torch.no_grad()
+def build(settings: Settings, vgg: Vgg, content: Tensor, styles: Sequence[Tensor]) -> Objective:
+    """The objective of one level; content and styles: [1, 3, H, W], sRGB-encoded, 0..1, at that level's size.
+
+    Parts whose weight is 0 are left out.  Raises InvalidSettings when nothing is left.
+    """
+    alpha, beta = settings.alpha_beta()
+    weights = {"content": alpha, "style": beta, "variation": settings.variation_weight}
+    normalize = settings.normalize == "targets"
+    parts: list[Part] = []
+    if alpha > 0:
+        parts += _content_parts(settings, vgg, content, normalize)
+    if beta > 0:
+        parts += _style_parts(settings, vgg, styles, normalize)
+    if settings.variation_weight > 0:
+        variation = VariationTerm(settings.variation_reduction)
+        scale = _scale(variation.score(variation.measure(content)), 1e-3) if normalize else 1.0
+        parts.append(Part("variation", variation, 1 / scale))
+    if not parts:
+        raise InvalidSettings("every term of the objective has weight 0; give content, style or variation a weight above 0")
+    return Objective(tuple(parts), weights)
+
+
+def _content_parts(settings: Settings, vgg: Vgg, content: Tensor, normalize: bool) -> list[Part]:  # noqa: FBT001
+    parts = []
+    weights = _positive(settings.content_layers)
+    for layer, features in vgg.features(content, weights).items():
+        term = ContentTerm(layer, features, settings.content_reduction)
+        still = Statistic(features.square().sum(), features.shape[2] * features.shape[3])
+        parts.append(Part("content", term, weights[layer] / (_scale(term.score(still)) if normalize else 1.0)))
+    return parts
+
+
+def _style_parts(settings: Settings, vgg: Vgg, styles: Sequence[Tensor], normalize: bool) -> list[Part]:  # noqa: FBT001
+    parts = []
+    weights = _positive(settings.style_layers)
+    for layer, target in style_targets(vgg, styles, list(weights)).items():
+        scale = _scale(gram_distance(torch.zeros_like(target), target)) if normalize else 1.0
+        parts.append(Part("style", GramTerm(layer, target), weights[layer] / scale))
+    return parts
+
+
+def _positive(weights: Mapping[str, float]) -> dict[str, float]:
+    return {layer: weight for layer, weight in weights.items() if weight > 0}
+
+
+def _scale(value: Tensor, floor: float = 1e-12) -> float:
+    """A term's scale; the floor keeps a target without energy (a black picture) from dividing by 0."""
+    return max(float(value), floor)

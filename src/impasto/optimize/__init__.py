@@ -1,0 +1,8 @@
+"""Optimisers over a tensor; they know nothing of pictures."""
+
+from impasto.optimize.adam import Adam
+from impasto.optimize.bounds import Bounds
+from impasto.optimize.lbfgs import Lbfgs
+from impasto.optimize.loop import Loop, Optimizer, Rollback
+
+__all__ = ["Adam", "Bounds", "Lbfgs", "Loop", "Optimizer", "Rollback"]

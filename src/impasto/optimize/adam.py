@@ -1,0 +1,73 @@
+"""Adam: m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², x ← x − η·m̂/(√v̂ + ε).  Kingma and Ba 2015, algorithm 1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from impasto.optimize.bounds import Bounds
+
+
+class Adam:
+    """One minimisation at a fixed learning rate."""
+
+    def __init__(
+        self,
+        *,
+        learning_rate: float,
+        bounds: Bounds | None = None,
+        betas: tuple[float, float] = (0.9, 0.999),
+        epsilon: float = 1e-8,
+    ) -> None:
+        self.learning_rate = learning_rate
+        self.bounds = bounds
+        self.betas = betas
+        self.epsilon = epsilon
+        self.shrink = 1.0
+        self._steps = 0
+        self._x: Tensor | None = None
+        self._g: Tensor | None = None
+        self._m: Tensor | None = None
+        self._v: Tensor | None = None
+
+    def step(self, x: Tensor, gradient: Tensor) -> Tensor:
+        """The next point from x and the gradient there."""
+        self._x, self._g = x, gradient
+        return self._move()
+
+    def retreat(self) -> Tensor:
+        """Another step from the last point at half the learning rate, the moments dropped."""
+        self.shrink *= 0.5
+        self._steps, self._m, self._v = 0, None, None
+        return self._move()
+
+    def _move(self) -> Tensor:
+        if self._x is None or self._g is None:
+            raise RuntimeError("retreat() before the first step()")
+        first, second = self.betas
+        g = self._g
+        self._m = (1 - first) * g if self._m is None else first * self._m + (1 - first) * g
+        self._v = (1 - second) * g * g if self._v is None else second * self._v + (1 - second) * g * g
+        self._steps += 1
+        m_hat = self._m / (1 - first**self._steps)
+        v_hat = self._v / (1 - second**self._steps)
+        moved = self._x - self.shrink * self.learning_rate * m_hat / (v_hat.sqrt() + self.epsilon)
+        return moved if self.bounds is None else self.bounds.clip(moved)
+
+    def state(self) -> dict[str, Tensor]:
+        """All that a later `restore` needs to go on exactly."""
+        state = {
+            "shrink": torch.tensor(self.shrink, dtype=torch.float64),
+            "steps": torch.tensor(self._steps, dtype=torch.int64),
+        }
+        named = {"x": self._x, "g": self._g, "m": self._m, "v": self._v}
+        return state | {name: value for name, value in named.items() if value is not None}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from a saved state."""
+        self.shrink = float(state["shrink"])
+        self._steps = int(state["steps"])
+        self._x, self._g = state.get("x"), state.get("g")
+        self._m, self._v = state.get("m"), state.get("v")

@@ -1,0 +1,102 @@
+"""L-BFGS without line search: x ← P(x − H·g), H from the last m pairs (s, y) by the two-loop recursion.
+
+Nocedal and Wright 2006, algorithm 7.4.  Unit steps are what style transfer uses since 2015: an evaluation costs as much as a step, and
+the loop guards against the rare bad one.  Departures: the first step is short and of a known size, since H is unknown then; a pair
+enters only with positive curvature; box bounds by projection (bounds.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from impasto.optimize.bounds import Bounds
+
+FIRST_STEP_RMS: Final = 0.005
+"""Root mean square of the first displacement: about one of 255 levels where x spans 0..1."""
+
+
+class Lbfgs:
+    """One minimisation; the state is a few tensors and can be saved exactly."""
+
+    def __init__(self, *, history: int = 50, bounds: Bounds | None = None, first_step_rms: float = FIRST_STEP_RMS) -> None:
+        self.history = history
+        self.bounds = bounds
+        self.first_step_rms = first_step_rms
+        self.shrink = 1.0
+        self._s: list[Tensor] = []
+        self._y: list[Tensor] = []
+        self._x: Tensor | None = None
+        self._g: Tensor | None = None
+
+    def step(self, x: Tensor, gradient: Tensor) -> Tensor:
+        """The next point from x and the gradient there, both of any one shape."""
+        if self._x is not None and self._g is not None:
+            self._remember((x - self._x).flatten(), (gradient - self._g).flatten())
+        self._x, self._g = x, gradient
+        return self._move()
+
+    def retreat(self) -> Tensor:
+        """Another, shorter step from the last point, the history dropped: the step from there went wrong."""
+        if self._x is None:
+            raise RuntimeError("retreat() before the first step()")
+        self.shrink *= 0.5
+        self._s, self._y = [], []
+        return self._move()
+
+    def _remember(self, s: Tensor, y: Tensor) -> None:
+        curvature = torch.dot(s, y)
+        if not curvature > 1e-10 * torch.dot(y, y):
+            return
+        self._s.append(s)
+        self._y.append(y)
+        if len(self._s) > self.history:
+            del self._s[0], self._y[0]
+
+    def _move(self) -> Tensor:
+        assert self._x is not None and self._g is not None  # noqa: S101 - both callers have set them
+        x, gradient = self._x, self._g
+        free = self.bounds.free(x, gradient) if self.bounds is not None else None
+        reduced = gradient if free is None else gradient * free
+        direction = self._direction(reduced.flatten()).view_as(x)
+        if free is not None:
+            direction = direction * free
+        moved = x + direction
+        return moved if self.bounds is None else self.bounds.clip(moved)
+
+    def _direction(self, gradient: Tensor) -> Tensor:
+        """−H·gradient by the two-loop recursion."""
+        if not self._s:
+            norm = gradient.norm()
+            length = self.shrink * self.first_step_rms * gradient.numel() ** 0.5
+            return -gradient * (length / norm.clamp_min(torch.finfo(gradient.dtype).tiny))
+        q = gradient.clone()
+        rho = [1 / torch.dot(s, y) for s, y in zip(self._s, self._y, strict=True)]
+        alphas = []
+        for s, y, r in zip(reversed(self._s), reversed(self._y), reversed(rho), strict=True):
+            alpha = r * torch.dot(s, q)
+            q.sub_(alpha * y)
+            alphas.append(alpha)
+        s, y = self._s[-1], self._y[-1]
+        q.mul_(torch.dot(s, y) / torch.dot(y, y))
+        for s, y, r, alpha in zip(self._s, self._y, rho, reversed(alphas), strict=True):
+            q.add_((alpha - r * torch.dot(y, q)) * s)
+        return q.neg_()
+
+    def state(self) -> dict[str, Tensor]:
+        """All that a later `restore` needs to go on exactly."""
+        state = {"shrink": torch.tensor(self.shrink, dtype=torch.float64)}
+        if self._x is not None and self._g is not None:
+            state |= {"x": self._x, "g": self._g}
+        state |= {f"s.{i:04d}": s for i, s in enumerate(self._s)}
+        return state | {f"y.{i:04d}": y for i, y in enumerate(self._y)}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from a saved state."""
+        self.shrink = float(state["shrink"])
+        self._x, self._g = state.get("x"), state.get("g")
+        self._s = [state[name] for name in sorted(state) if name.startswith("s.")]
+        self._y = [state[name] for name in sorted(state) if name.startswith("y.")]

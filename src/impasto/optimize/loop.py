@@ -1,0 +1,105 @@
+"""The guarded loop: evaluate, check, step; a bad evaluation goes back to the last good point.
+
+Bad is a value or gradient that is not finite, or a value over ten times the last good one.  Then the optimiser retreats: last good
+point, history dropped, step halved.  Each retreat is recorded, and too many in a row end the run.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Generic, Protocol, TypeVar
+
+from torch import Tensor
+
+from impasto.errors import RunError
+
+JUMP: Final = 10.0
+MAX_RETREATS_IN_A_ROW: Final = 20
+
+
+class Measured(Protocol):
+    """What the loop needs of an evaluation."""
+
+    @property
+    def value(self) -> float:
+        """The value."""
+
+    @property
+    def gradient(self) -> Tensor:
+        """The gradient, with the shape of x."""
+
+
+class Optimizer(Protocol):
+    """Gives the next point, and another one when that went wrong."""
+
+    def step(self, x: Tensor, gradient: Tensor) -> Tensor:
+        """The next point from x and the gradient there."""
+
+    def retreat(self) -> Tensor:
+        """Another, shorter step from the last point."""
+
+    def state(self) -> dict[str, Tensor]:
+        """All that `restore` needs."""
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from a saved state."""
+
+
+@dataclass(frozen=True)
+class Rollback:
+    """A bad evaluation: in which iteration, and why."""
+
+    iteration: int
+    reason: str
+
+
+E = TypeVar("E", bound=Measured)
+
+
+@dataclass
+class Loop(Generic[E]):
+    """One minimisation under guard; `x` is the point to evaluate next, `iteration` how many evaluations were made."""
+
+    evaluate: Callable[[Tensor], E]
+    optimizer: Optimizer
+    x: Tensor
+    iteration: int = 0
+    last_good: float | None = None
+    rollbacks: list[Rollback] = field(default_factory=list)
+    retreats_in_a_row: int = 0
+
+    def advance(self) -> tuple[Tensor, E] | None:
+        """One iteration: the good point and its evaluation, or None when it was bad and the loop went back.
+
+        Raises RunError when the start is bad, or after too many retreats in a row.
+        """
+        x = self.x
+        evaluation = self.evaluate(x)
+        self.iteration += 1
+        reason = self._fault(evaluation)
+        if reason is None:
+            self.last_good = evaluation.value
+            self.retreats_in_a_row = 0
+            self.x = self.optimizer.step(x, evaluation.gradient)
+            return x, evaluation
+        if self.last_good is None:
+            raise RunError(f"the objective at the start image cannot be used: {reason}; check the weights of the terms")
+        self.rollbacks.append(Rollback(self.iteration, reason))
+        self.retreats_in_a_row += 1
+        if self.retreats_in_a_row > MAX_RETREATS_IN_A_ROW:
+            raise RunError(f"{MAX_RETREATS_IN_A_ROW} steps in a row failed ({reason}); check the weights of the terms")
+        self.x = self.optimizer.retreat()
+        return None
+
+    def _fault(self, evaluation: E) -> str | None:
+        value = evaluation.value
+        if not math.isfinite(value):
+            return f"J is {value}"
+        # A sum is finite only if every part is, and costs one pass instead of two.
+        if not math.isfinite(float(evaluation.gradient.abs().sum())):
+            return "the gradient is not finite"
+        if self.last_good is not None and value > JUMP * self.last_good:
+            return f"J jumped from {self.last_good:.6g} to {value:.6g}"
+        return None

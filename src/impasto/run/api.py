@@ -1,0 +1,42 @@
+"""`stylize(content, style, **settings)`: the main job as one Python call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from impasto import presets
+from impasto.run import device
+from impasto.run.engine import Run, Step
+from impasto.run.inputs import Inputs, gather
+from impasto.run.result import Result, result_of
+from impasto.settings import Settings
+from impasto.vgg import Vgg, load
+
+
+def network_for(settings: Settings) -> Vgg:
+    """The network that the settings name, on their device."""
+    return load(settings.network, pooling=settings.pooling, edges=settings.edges, device=device.resolve(settings.device))
+
+
+def prepare(settings: Settings, inputs: Inputs) -> Run:
+    """A run at its first step."""
+    return Run(settings, inputs, network_for(settings))
+
+
+def stylize(content: Any, style: Any, *, on_step: Callable[[Step], object] | None = None, **settings: Any) -> Result:
+    """Makes a picture with the content of one picture in the style of another, or of several, blended equally.
+
+    `content`, `style`: a path, the bytes of a picture file, a PIL image, a NumPy array [H, W], [H, W, 3 or 4] (uint8, uint16, or
+    float 0..1), or a tensor [3, H, W], 0..1; `style` may be a list of these.  `on_step` is called after each evaluation with a Step; to
+    stop early, raise from it.  `settings` are the fields of `impasto.Settings`, or `preset="coursera"` and such with changes.
+
+    Raises InputError for what cannot be used, RunError when the optimisation fails.
+    """
+    chosen = presets.resolve(settings)
+    styles: Sequence[Any] = style if isinstance(style, list | tuple) else [style]
+    run = prepare(chosen, gather(content, styles, chosen))
+    for step in run:
+        if on_step is not None:
+            on_step(step)
+    return result_of(run)

@@ -1,0 +1,257 @@
+"""One run, step by step: levels, start image, objective, guarded loop; can be saved and restored exactly at any step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from impasto import objective
+from impasto.errors import NoProgress
+from impasto.evaluate import Evaluation, Evaluator, Whole
+from impasto.images import resize
+from impasto.optimize import Adam, Bounds, Lbfgs, Loop, Optimizer, Rollback
+from impasto.run import levels
+from impasto.run.inputs import Inputs
+from impasto.run.start import start_image
+from impasto.settings import Settings
+from impasto.vgg import Vgg
+
+
+@dataclass(frozen=True)
+class Step:
+    """One evaluation of a run.  `loss` is J, `parts` are J_content, J_style, J_variation without α, β, γ."""
+
+    level: int
+    levels: int
+    size: tuple[int, int]
+    iteration: int
+    iterations: int
+    step: int
+    steps: int
+    loss: float
+    parts: Mapping[str, float]
+    rolled_back: str | None
+    seconds_left: float
+    rgb: Tensor
+    """The picture evaluated, [1, 3, H, W], sRGB-encoded, at the level's size; pixels may leave 0..1 where bounds are free."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One line of the losses: step counts all evaluations, iteration those of its level, from 0."""
+
+    step: int
+    level: int
+    width: int
+    height: int
+    iteration: int
+    loss: float
+    parts: Mapping[str, float]
+
+
+def optimizer_for(settings: Settings) -> Optimizer:
+    """A fresh optimiser as the settings describe it."""
+    bounds = Bounds(0.0, 1.0) if settings.bounds == "project" else None
+    if settings.optimizer == "adam":
+        return Adam(learning_rate=settings.learning_rate, bounds=bounds)
+    return Lbfgs(history=settings.lbfgs_history, bounds=bounds)
+
+
+class Run:
+    """Iterate over it to make the picture; each item is a Step."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        inputs: Inputs,
+        vgg: Vgg,
+        *,
+        evaluator: Callable[[Vgg, objective.Objective], Evaluator] = Whole,
+    ) -> None:
+        """Checks settings and pictures against the network; raises ImageTooSmall, UnknownName or InvalidSettings."""
+        self.settings = settings
+        self.inputs = inputs
+        self.vgg = vgg
+        self._evaluator = evaluator
+        named = [*settings.content_layers, *settings.style_layers]
+        self.layers = tuple(dict.fromkeys(vgg.architecture.layer(name) for name in named))
+        deepest = vgg.architecture.deepest(self.layers)
+        self._min_side_px = vgg.architecture.min_side_px(deepest)
+        levels.check_inputs(inputs.content, list(inputs.styles), min_side_px=self._min_side_px)
+        content_size = (inputs.content.rgb.shape[1], inputs.content.rgb.shape[2])
+        self.levels = levels.plan(settings, content_size, min_side_px=self._min_side_px)
+        self.level = 0
+        self.records: list[Record] = []
+        self.rollbacks: list[tuple[int, Rollback]] = []
+        self.seconds = 0.0
+        self.level_seconds = [0.0] * len(self.levels)
+        self._loop: Loop[Evaluation] | None = None
+        self._best: tuple[float, Tensor] | None = None
+        self._first: float | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether all levels are done."""
+        return self.level >= len(self.levels)
+
+    @property
+    def steps(self) -> int:
+        """Evaluations in all: each level has one more than iterations, so that its last picture has a J."""
+        return sum(level.iterations + 1 for level in self.levels)
+
+    @property
+    def best(self) -> Tensor | None:
+        """The picture with the lowest J of the level so far, [1, 3, h, w], clipped to 0..1; None before the first evaluation."""
+        return None if self._best is None else self._best[1].clamp(0, 1)
+
+    def __iter__(self) -> Iterator[Step]:
+        while not self.finished:
+            yield self.advance()
+
+    def advance(self) -> Step:
+        """One evaluation and step.  Raises RunError, and NoProgress at the end of a run that never left its start."""
+        begun = time.perf_counter()
+        loop = self._loop = self._loop or self._enter()
+        level = self.levels[self.level]
+        good = loop.advance()
+        rolled_back = None
+        if good is None:
+            rollback = loop.rollbacks[-1]
+            self.rollbacks.append((self.level, rollback))
+            rolled_back = rollback.reason
+        else:
+            self._keep(loop.iteration - 1, *good)
+        at, last = self.level, self.records[-1]
+        rgb = good[0] if good is not None else loop.x
+        if loop.iteration > level.iterations:
+            self._leave()
+        spent = time.perf_counter() - begun
+        self.seconds += spent
+        self.level_seconds[at] += spent
+        done = sum(other.iterations + 1 for other in self.levels[:at]) + loop.iteration
+        return Step(
+            at + 1,
+            len(self.levels),
+            level.size,
+            loop.iteration - 1,
+            level.iterations,
+            done - 1,
+            self.steps,
+            last.loss,
+            last.parts,
+            rolled_back,
+            self._seconds_left(at, loop.iteration),
+            rgb,
+        )
+
+    def _keep(self, iteration: int, rgb: Tensor, evaluation: Evaluation) -> None:
+        height, width = self.levels[self.level].size
+        step = sum(other.iterations + 1 for other in self.levels[: self.level]) + iteration
+        self.records.append(
+            Record(step, self.level + 1, width, height, iteration, evaluation.value, evaluation.parts)
+        )
+        if self._first is None:
+            self._first = evaluation.value
+        if self._best is None or evaluation.value <= self._best[0]:
+            self._best = (evaluation.value, rgb)
+
+    def pictures(self, level: int) -> tuple[Tensor, list[Tensor]]:
+        """Content and styles at the size of a level (from 0), [1, 3, h, w], on the device."""
+        size = self.levels[level].size
+        content = resize(self.inputs.content.rgb[None], size)
+        styles = []
+        for style in self.inputs.styles:
+            own = (style.rgb.shape[1], style.rgb.shape[2])
+            styles.append(
+                resize(style.rgb[None], levels.style_size(self.settings, own, size, min_side_px=self._min_side_px))
+            )
+        return content.to(self.vgg.device), [style.to(self.vgg.device) for style in styles]
+
+    def _enter(self, x: Tensor | None = None) -> Loop[Evaluation]:
+        """The loop of the level at hand, from the level before it, the start image, or a given x."""
+        content, styles = self.pictures(self.level)
+        if x is None and self._best is not None:
+            x = resize(self._best[1].clamp(0, 1), self.levels[self.level].size)
+            self._best = self._first = None
+        elif x is None:
+            given = self.inputs.start
+            x = start_image(
+                self.settings.init,
+                content=content,
+                styles=styles,
+                given=None if given is None else given.rgb[None].to(self.vgg.device),
+                mean_rgb=self.vgg.mean_rgb,
+                noise_ratio=self.settings.noise_ratio,
+                generator=torch.Generator().manual_seed(self.settings.seed),
+            )
+        goal = objective.build(self.settings, self.vgg, content, styles)
+        return Loop(self._evaluator(self.vgg, goal), optimizer_for(self.settings), x)
+
+    def _leave(self) -> None:
+        last = self.level == len(self.levels) - 1
+        if last and self._best is not None and self._first is not None and self._best[0] >= self._first > 0:
+            raise NoProgress(
+                f"no step lowered J below its start at {self._first:.6g}: the picture would be its start image; "
+                f"change the weights, or give more iterations",
+                first=self._first,
+            )
+        self.level += 1
+        self._loop = None
+
+    def _seconds_left(self, at: int, iteration: int) -> float:
+        """From the time a pixel-step took at this level; the levels to come cost the same a pixel."""
+        level = self.levels[at]
+        rate = self.level_seconds[at] / (iteration * level.pixels)
+        to_come = (level.iterations + 1 - iteration) * level.pixels
+        to_come += sum((other.iterations + 1) * other.pixels for other in self.levels[at + 1 :])
+        return rate * to_come
+
+    def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """Facts and tensors from which `restore` goes on exactly."""
+        tensors: dict[str, Tensor] = {}
+        facts: dict[str, Any] = {
+            "level": self.level,
+            "seconds": self.seconds,
+            "level_seconds": self.level_seconds,
+            "first": self._first,
+            "records": [asdict(record) for record in self.records],
+            "rollbacks": [(level, asdict(rollback)) for level, rollback in self.rollbacks],
+        }
+        if self._best is not None:
+            facts["best"] = self._best[0]
+            tensors["best"] = self._best[1]
+        if self._loop is not None:
+            loop = self._loop
+            facts["loop"] = {
+                "iteration": loop.iteration,
+                "last_good": loop.last_good,
+                "retreats_in_a_row": loop.retreats_in_a_row,
+            }
+            tensors["x"] = loop.x
+            tensors |= {f"optimizer.{name}": tensor for name, tensor in loop.optimizer.state().items()}
+        return facts, tensors
+
+    def restore(self, facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
+        """Goes to a saved state."""
+        on_device = {name: tensor.to(self.vgg.device) for name, tensor in tensors.items()}
+        self.level = facts["level"]
+        self.seconds = facts["seconds"]
+        self.level_seconds = list(facts["level_seconds"])
+        self._first = facts["first"]
+        self.records = [Record(**record) for record in facts["records"]]
+        self.rollbacks = [(level, Rollback(**rollback)) for level, rollback in facts["rollbacks"]]
+        self._best = (facts["best"], on_device["best"]) if "best" in facts else None
+        if "loop" in facts:
+            self._loop = self._enter(on_device["x"])
+            self._loop.iteration = facts["loop"]["iteration"]
+            self._loop.last_good = facts["loop"]["last_good"]
+            self._loop.retreats_in_a_row = facts["loop"]["retreats_in_a_row"]
+            prefix = "optimizer."
+            self._loop.optimizer.restore(
+                {name.removeprefix(prefix): tensor for name, tensor in on_device.items() if name.startswith(prefix)}
+            )

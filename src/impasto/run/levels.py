@@ -1,0 +1,106 @@
+"""Coarse to fine: the sizes of a run and the iterations at each.
+
+A level's size follows from the final size and the level's distance from it alone, and its iterations from its size alone, so a run at
+256 px is the prefix of the run at 1,024 px: an honest preview.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from impasto.errors import ImageTooSmall, InvalidSettings
+from impasto.images import Picture, fit
+from impasto.settings import Settings
+
+COARSEST_PX: Final = 128
+"""The long side below which no level is added: the deepest layers see too little of the picture there."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """One size (height, width) in px and its iterations."""
+
+    size: tuple[int, int]
+    iterations: int
+
+    @property
+    def pixels(self) -> int:
+        """Height times width."""
+        return self.size[0] * self.size[1]
+
+
+def default_iterations(long_side_px: int) -> int:
+    """Iterations at a level by its size: many where they are cheap and set the composition, fewer where they add detail.
+
+    300 at 128 px, then less by a factor of 2^0.5 per doubling, never below 50.
+    """
+    return max(50, round(300 * (COARSEST_PX / max(long_side_px, COARSEST_PX)) ** 0.5))
+
+
+def final_size(settings: Settings, content: tuple[int, int]) -> tuple[int, int]:
+    """The size (height, width) in px that the settings ask for, for a photograph of a given size."""
+    if settings.size == "original":
+        return content
+    if isinstance(settings.size, tuple):
+        width, height = settings.size
+        return height, width
+    return fit(content, settings.size)
+
+
+def plan(settings: Settings, content: tuple[int, int], *, min_side_px: int) -> tuple[Level, ...]:
+    """The levels from coarse to fine, for a photograph of size (height, width).
+
+    `min_side_px`: the least side that the deepest layer needs.  Raises ImageTooSmall or InvalidSettings.
+    """
+    last = final_size(settings, content)
+    if min(last) < min_side_px:
+        raise ImageTooSmall(
+            f"the deepest layer needs at least {min_side_px} px a side, the picture would be {last[1]}x{last[0]}; "
+            f"choose a larger --size, or leave out the deepest layers",
+            size=last,
+            min_side_px=min_side_px,
+        )
+    shape = last if isinstance(settings.size, tuple) else content
+    sizes = [last]
+    while settings.levels is None or len(sizes) < settings.levels:
+        coarser = fit(shape, round(max(last) / settings.level_factor ** len(sizes)))
+        if settings.levels is None and (max(coarser) < COARSEST_PX or min(coarser) < min_side_px):
+            break
+        if min(coarser) < min_side_px:
+            raise InvalidSettings(
+                f"{settings.levels} levels would start at {coarser[1]}x{coarser[0]}, but the deepest layer needs "
+                f"{min_side_px} px a side; use --levels {len(sizes)}",
+                setting="levels",
+            )
+        sizes.append(coarser)
+    return tuple(Level(size, settings.iterations or default_iterations(max(size))) for size in reversed(sizes))
+
+
+def check_inputs(content: Picture, styles: list[Picture], *, min_side_px: int) -> None:
+    """Raises ImageTooSmall for a picture that has fewer pixels a side than the deepest layer needs."""
+    for role, picture in [("content", content), *(("style", style) for style in styles)]:
+        height, width = picture.rgb.shape[1:]
+        if min(height, width) < min_side_px:
+            raise ImageTooSmall(
+                f"the deepest layer needs at least {min_side_px} px a side, {role} {picture.name} is {width}x{height}; "
+                f"use a larger picture, or leave out the deepest layers",
+                size=(height, width),
+                min_side_px=min_side_px,
+            )
+
+
+def style_size(settings: Settings, style: tuple[int, int], level: tuple[int, int], *, min_side_px: int) -> tuple[int, int]:
+    """The size (height, width) at which a style is measured for a level.
+
+    Its long side is the picture's, so strokes keep their size relative to the picture at every level; it is never enlarged, since that
+    would teach the picture the blur; a side that the deepest layer needs is kept.
+    """
+    if settings.style_fit == "stretch":
+        return level
+    long_side = min(max(level), max(style))
+    height, width = fit(style, long_side)
+    if min(height, width) < min_side_px:
+        scale = min_side_px / min(height, width)
+        height, width = max(min_side_px, round(height * scale)), max(min_side_px, round(width * scale))
+    return height, width

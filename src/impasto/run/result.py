@@ -1,0 +1,115 @@
+"""A finished picture: image, losses, settings, manifest; saves and shows itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from impasto import manifest as manifests
+from impasto.errors import RunError
+from impasto.files import put
+from impasto.images import encode, resize, to_pil, write
+from impasto.run.engine import Record, Run
+from impasto.run.levels import final_size
+from impasto.settings import Settings
+
+if TYPE_CHECKING:
+    from PIL.Image import Image  # noqa: TID251 - for the type of `.image` only
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run made.  `rgb`: [3, H, W], sRGB-encoded, 0..1; `alpha`: [H, W], 0..1, from the content, or None."""
+
+    rgb: Tensor
+    alpha: Tensor | None
+    dpi: tuple[float, float] | None
+    losses: tuple[Record, ...]
+    settings: Settings
+    manifest: Mapping[str, Any]
+
+    @cached_property
+    def image(self) -> Image:
+        """The picture as an 8-bit PIL image, RGB or RGBA."""
+        return to_pil(self.rgb, self.alpha)
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Writes the picture and its manifest beside it; the format is the extension's.  Raises OutputError."""
+        target = Path(path).expanduser()
+        text = manifests.to_json(self.manifest)
+        written = write(
+            target,
+            self.rgb,
+            alpha=self.alpha,
+            bits=self.settings.bits,
+            quality=self.settings.quality,
+            dpi=self.dpi,
+            manifest=text,
+            overwrite=overwrite,
+        )
+        put(manifests.sidecar(written), text.encode("utf-8"), existing="replace")
+        return written
+
+    def _repr_png_(self) -> bytes:
+        """A notebook shows this."""
+        return encode(self.rgb, ".png", alpha=self.alpha)
+
+
+def result_of(run: Run) -> Result:
+    """The best picture of a run so far, at the size asked for; raises RunError before the first evaluation."""
+    best = run.best
+    if best is None:
+        raise RunError("there is no picture yet: not one evaluation was made; continue the run")
+    content = run.inputs.content
+    size = final_size(run.settings, (content.rgb.shape[1], content.rgb.shape[2]))
+    rgb = resize(best.float().cpu(), size)[0]
+    alpha = None if content.alpha is None else resize(content.alpha[None, None], size)[0, 0]
+    return Result(rgb, alpha, content.dpi, tuple(run.records), run.settings, facts_of(run))
+
+
+def facts_of(run: Run) -> dict[str, Any]:
+    """The manifest of a run as it stands."""
+    inputs = run.inputs
+    described = {
+        role: manifests.describe_picture(picture, inputs.paths.get(role)) for role, picture in inputs.roles().items()
+    }
+    levels = []
+    for number, level in enumerate(run.levels, 1):
+        records = [record for record in run.records if record.level == number]
+        if records:
+            best = min(records, key=lambda record: record.loss)
+            levels.append(
+                {
+                    "width": level.size[1],
+                    "height": level.size[0],
+                    "iterations": level.iterations,
+                    "evaluations": len(records),
+                    "first_loss": records[0].loss,
+                    "best_loss": best.loss,
+                    "best_parts": dict(best.parts),
+                    "seconds": round(run.level_seconds[number - 1], 3),
+                }
+            )
+    return {
+        "finished": run.finished,
+        "settings": run.settings.model_dump(mode="json"),
+        "content": described.pop("content"),
+        "start": described.pop("start", None),
+        "styles": list(described.values()),
+        "weights": {
+            "network": run.vgg.architecture.name,
+            "source": run.vgg.weights.source,
+            "sha256": run.vgg.weights.sha256,
+        },
+        "versions": manifests.versions(),
+        "device": manifests.describe_device(run.vgg.device),
+        "levels": levels,
+        "rollbacks": [{"level": level + 1, "iteration": r.iteration, "reason": r.reason} for level, r in run.rollbacks],
+        "seconds": round(run.seconds, 3),
+    }

@@ -1,0 +1,194 @@
+"""Every option of one run, its default and its check: the one home of them all.
+
+`Settings` is frozen and checks itself.  The command line, the settings file, presets, checkpoints and manifests all speak this
+form.  Nothing here imports torch, so that `impasto --help` starts in a blink.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from impasto.errors import InvalidSettings, UnknownName
+
+FIVE_STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
+
+
+def layer_weights(value: object) -> dict[str, float]:
+    """Layers with weights, from `"conv4_2:0.5,conv5_1"`, a list of such strings, or a mapping; no weight means 1.
+
+    `relu4_2` becomes `conv4_2`: both name the activation after the ReLU.  Raises ValueError on a malformed entry.
+    """
+    if isinstance(value, Mapping):
+        pairs = [(str(name), weight) for name, weight in value.items()]
+    else:
+        if not isinstance(value, str | list | tuple):
+            raise ValueError("write layers as conv4_2:0.5,conv5_1")
+        parts = value.split(",") if isinstance(value, str) else value
+        pairs = []
+        for part in parts:
+            name, _, weight = str(part).strip().partition(":")
+            pairs.append((name.strip(), weight.strip() or 1.0))
+    weights: dict[str, float] = {}
+    for name, weight in pairs:
+        canonical = "conv" + name[4:] if name.startswith("relu") else name
+        if not canonical:
+            raise ValueError("a layer's name is missing; write layers as conv4_2:0.5,conv5_1")
+        if canonical in weights:
+            raise ValueError(f"layer {canonical} is named twice")
+        try:
+            weights[canonical] = float(weight)
+        except (TypeError, ValueError):
+            raise ValueError(f"the weight of {canonical} is {weight!r}, not a number") from None
+    for name, number in weights.items():
+        if not math.isfinite(number) or number < 0:
+            raise ValueError(f"the weight of {name} is {number}; it must be a finite number, 0 or more")
+    if weights and not any(weights.values()):
+        raise ValueError("all layer weights are 0; give at least one a weight above 0")
+    return weights
+
+
+def picture_size(value: object) -> object:
+    """`512` (long side), `640x480` (width × height) or `original`."""
+    if isinstance(value, str):
+        text = value.strip().lower()
+        if text == "original":
+            return text
+        width, cross, height = text.replace("×", "x").partition("x")
+        try:
+            return (int(width), int(height)) if cross else int(width)
+        except ValueError:
+            raise ValueError(f"{value!r} is no size; write 512, 640x480 or original") from None
+    return tuple(value) if isinstance(value, list) else value
+
+
+LayerWeights = Annotated[dict[str, float], BeforeValidator(layer_weights)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Side = Annotated[int, Field(ge=1, le=100_000)]
+
+
+class Settings(BaseModel):
+    """The description of one run; frozen.  Defaults are those of the `impasto` preset."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    preset: str = Field("impasto", description="the preset these settings started from")
+    size: Annotated[Side | tuple[Side, Side] | Literal["original"], BeforeValidator(picture_size)] = Field(
+        512, description="long side in px, WIDTHxHEIGHT, or original"
+    )
+    strength: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = Field(
+        0.5, description="0: the photograph, 1: only the style; sets α and β where they are not given"
+    )
+    content_weight: Weight | None = Field(None, description="α, the weight of the content term")
+    style_weight: Weight | None = Field(None, description="β, the weight of the style term")
+    variation_weight: Weight = Field(0.0, description="γ, the weight of the variation term")
+    normalize: Literal["targets", "none"] = Field(
+        "targets", description="divide each term by a scale taken from its targets, or use the formulas as they are"
+    )
+    content_reduction: Literal["mean", "sum"] = Field(
+        "mean", description="content term: Σ(a_C − a_G)²/(4·H·W·C), or the paper's ½·Σ(a_C − a_G)²"
+    )
+    variation_reduction: Literal["mean", "sum"] = Field(
+        "mean", description="variation term: mean of |∂x| on 0..1, or Σ|∂x| on 0..255"
+    )
+    content_layers: LayerWeights = Field({"conv4_2": 1.0}, description="content layers and their weights")
+    style_layers: LayerWeights = Field(
+        dict.fromkeys(FIVE_STYLE_LAYERS, 0.2), description="style layers and their weights λ"
+    )
+    network: str = Field("vgg19", description="a network's name, or a weights file")
+    pooling: Literal["max", "average"] = Field("average", description="the network's pooling")
+    edges: Literal["zero", "replicate"] = Field(
+        "replicate", description="what lies beyond the picture's border: the network's zeros, or the border's pixels"
+    )
+    init: str = Field("content", description="start image: content, noise, blend, style, or a file")
+    noise_ratio: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = Field(
+        0.6, description="r of the blend start N·r + C·(1 − r)"
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(0, description="seed of the noise")
+    optimizer: Literal["lbfgs", "adam"] = Field("lbfgs", description="the optimiser")
+    iterations: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
+        None, description="iterations at the last level, and at each level before it; default: by the level's size"
+    )
+    levels: Annotated[int, Field(ge=1, le=12)] | None = Field(
+        None, description="number of sizes, coarse to fine; default: down to about 128 px"
+    )
+    level_factor: Annotated[float, Field(ge=1.2, le=4, allow_inf_nan=False)] = Field(
+        2.0, description="ratio of one level's size to the one before"
+    )
+    learning_rate: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = Field(
+        0.02, description="Adam's step, where pixels span 0..1"
+    )
+    lbfgs_history: Annotated[int, Field(ge=1, le=1000)] = Field(50, description="correction pairs that L-BFGS keeps")
+    bounds: Literal["project", "free"] = Field(
+        "project", description="keep pixels in 0..1 at each step, or clip only the finished picture"
+    )
+    style_fit: Literal["keep", "stretch"] = Field(
+        "keep", description="the style keeps its proportions, or is stretched to the picture's size"
+    )
+    save_every: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="write the intermediate picture every N iterations"
+    )
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps")
+    bits: Literal[8, 16] = Field(8, description="bits a channel in the file: 16 for PNG and TIFF")
+    quality: Annotated[int, Field(ge=1, le=100)] = Field(95, description="JPEG and WebP quality")
+    max_pixels: Annotated[int, Field(ge=1)] = Field(200_000_000, description="refuse input pictures larger than this")
+
+    @field_validator("device")
+    @classmethod
+    def _device_exists(cls, value: str) -> str:
+        kind, _, index = value.partition(":")
+        if kind not in {"auto", "cpu", "cuda", "mps"} or (index and not (kind == "cuda" and index.isdigit())):
+            raise UnknownName("device", value, ("auto", "cpu", "cuda", "cuda:0", "mps"))
+        return value
+
+    @model_validator(mode="after")
+    def _there_is_something_to_do(self) -> Settings:
+        alpha, beta = self.alpha_beta()
+        if not (alpha and self.content_layers) and not (beta and self.style_layers):
+            raise ValueError("neither the content nor the style term has a layer and a weight above 0; give one of them both")
+        return self
+
+    def alpha_beta(self) -> tuple[float, float]:
+        """α and β: as given, else from the strength s as α = 4·(1 − s)² and β = 4·k·s².
+
+        The parabolas make the ends exact (s = 0: no style, s = 1: no content), and the ratio β/α = k·(s/(1 − s))² spans almost four
+        decades over 0.1 to 0.9, with k in the middle.
+        """
+        s = self.strength
+        alpha = 4 * (1 - s) ** 2 if self.content_weight is None else self.content_weight
+        beta = 4 * STYLE_TO_CONTENT * s**2 if self.style_weight is None else self.style_weight
+        return alpha, beta
+
+
+STYLE_TO_CONTENT = 100.0
+"""β/α at strength 0.5, for normalised terms; chosen by looking at many pairs."""
+
+
+def parse(values: Mapping[str, Any]) -> Settings:
+    """Settings from plain values; raises InvalidSettings with one line for the first thing that is wrong."""
+    unknown = [name for name in values if name not in Settings.model_fields]
+    if unknown:
+        raise UnknownName("setting", unknown[0], Settings.model_fields)
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else "settings"
+        reason = first["msg"].removeprefix("Value error, ")
+        came = "" if name == "settings" or first["type"] == "value_error" else f", not {first['input']!r}"
+        raise InvalidSettings(f"{name}: {reason[0].lower()}{reason[1:]}{came}", setting=name) from None
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """The values of a TOML settings file; names may be written with - or _.  Raises InvalidSettings."""
+    try:
+        with path.open("rb") as file:
+            values = tomllib.load(file)
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidSettings(f"the settings file {path} cannot be read: {error}; it must be a TOML file") from None
+    return {name.replace("-", "_"): value for name, value in values.items()}

@@ -1,0 +1,87 @@
+"""The frozen network: sRGB pixels in, activations after the ReLU out.
+
+The only place that knows a network's input convention (channel order, range, mean, std).  It comes with the weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from impasto.vgg.architecture import Architecture
+from impasto.vgg.weights import Weights
+
+
+class Vgg:
+    """A frozen VGG whose features are differentiable in the pixels.
+
+    `pooling`: max as trained, or average, which the 2015 paper found to look better.  `edges`: what the first convolution sees
+    beyond the border: zero as trained, or replicate, which keeps the border of an optimised picture clean.  Deeper layers pad with
+    zeros in both cases.
+    """
+
+    def __init__(
+        self,
+        weights: Weights,
+        *,
+        pooling: Literal["max", "average"] = "max",
+        edges: Literal["zero", "replicate"] = "zero",
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.architecture: Architecture = weights.architecture
+        self.weights = weights
+        self.pooling = pooling
+        self.edges = edges
+        self.device = torch.device(device)
+        self.dtype = dtype
+        self._kernels: dict[str, Tensor] = {}
+        self._biases: dict[str, Tensor] = {}
+        convention = weights.convention
+        reverse = convention.channels == "BGR"
+        order = [2, 1, 0] if reverse else [0, 1, 2]
+        for conv in self.architecture.convs:
+            kernel = weights.tensors[f"{conv.name}.weight"].to(self.device, dtype)
+            if conv.channels_in == 3 and reverse:
+                kernel = kernel.flip(1)  # so that RGB need not be reordered at each step; exact
+            self._kernels[conv.name] = kernel.contiguous(memory_format=torch.channels_last)
+            self._biases[conv.name] = weights.tensors[f"{conv.name}.bias"].to(self.device, dtype)
+
+        def rgb(values: tuple[float, float, float], unit: float) -> Tensor:
+            return torch.tensor([values[i] / unit for i in order], device=self.device).view(1, 3, 1, 1)
+
+        self.mean_rgb = rgb(convention.mean, convention.range)
+        self._gain = rgb((1 / convention.std[0], 1 / convention.std[1], 1 / convention.std[2]), 1 / convention.range)
+
+    def features(self, rgb: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
+        """Activations after the ReLU of the named layers.
+
+        `rgb`: [B, 3, H, W], sRGB-encoded, 0..1.  Returns {layer: [B, C, ⌊H/stride⌋, ⌊W/stride⌋]}, keys as canonical names; the
+        network stops at the deepest layer; they have the dtype of rgb, whatever dtype the network computes in.  Raises UnknownName for a layer that does not exist.
+        """
+        wanted = {self.architecture.layer(name) for name in layers}
+        found: dict[str, Tensor] = {}
+        if not wanted:
+            return found
+        x = ((rgb - self.mean_rgb) * self._gain).to(self.dtype, memory_format=torch.channels_last)
+        deepest = self.architecture.deepest(tuple(wanted))
+        stride = 1
+        for conv in self.architecture.convs:
+            if conv.stride != stride:
+                stride = conv.stride
+                x = F.max_pool2d(x, 2) if self.pooling == "max" else F.avg_pool2d(x, 2)
+            padding = 1
+            if conv.channels_in == 3 and self.edges == "replicate":
+                x, padding = F.pad(x, (1, 1, 1, 1), mode="replicate"), 0
+            x = F.conv2d(x, self._kernels[conv.name], self._biases[conv.name], padding=padding)
+            # In place is exact: a convolution's backward pass needs its input and kernel, never its output.
+            x = F.relu_(x)
+            if conv.name in wanted:
+                found[conv.name] = x.to(rgb.dtype)
+            if conv.name == deepest:
+                break
+        return found

@@ -1,0 +1,142 @@
+"""Pictures that are already in memory: arrays, tensors, PIL images; and the bytes that keep them."""
+
+import hashlib
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from impasto.errors import UnreadableImage
+from impasto.images import Picture, read
+from impasto.images.color import srgb_profile
+
+RANDOM = np.random.default_rng(2)
+
+
+def same(a: Picture, b: Picture) -> bool:
+    if a.alpha is None or b.alpha is None:
+        return a.alpha is b.alpha and torch.equal(a.rgb, b.rgb) and a.bits == b.bits
+    return torch.equal(a.rgb, b.rgb) and torch.equal(a.alpha, b.alpha) and a.bits == b.bits
+
+
+def pil_images() -> list[Image.Image]:
+    color = Image.fromarray(RANDOM.integers(0, 256, (4, 6, 3), dtype=np.uint8))
+    modes = ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "I", "F", "La", "RGBa", "PA"]
+    images = [
+        color.convert("RGBA").convert(m) if m in {"La", "RGBa"} else color.convert(m)
+        for m in modes
+        if m != "La"
+    ]
+    images[modes.index("F")] = Image.fromarray(RANDOM.random((4, 6), dtype=np.float32))
+    return [*images, Image.fromarray(RANDOM.integers(0, 65536, (4, 6), dtype=np.uint16))]
+
+
+ARRAYS: list[Any] = [
+    RANDOM.integers(0, 256, (4, 6), dtype=np.uint8),
+    *(RANDOM.integers(0, 256, (4, 6, channels), dtype=np.uint8) for channels in (1, 2, 3, 4)),
+    *(RANDOM.integers(0, 65536, (4, 6, channels), dtype=np.uint16) for channels in (1, 2, 3, 4)),
+    RANDOM.integers(0, 65536, (4, 6, 3), dtype=np.uint16).astype(">u2"),
+    *(RANDOM.random((4, 6, 3)).astype(dtype) for dtype in (np.float16, np.float32, np.float64)),
+    np.asfortranarray(RANDOM.random((4, 6, 3), dtype=np.float32))[::-1],
+    torch.rand(3, 4, 6),
+    torch.rand(1, 3, 4, 6, requires_grad=True),
+    torch.rand(3, 4, 6).double(),
+    torch.rand(3, 4, 6).bfloat16(),
+]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [*ARRAYS, *pil_images()],
+    ids=lambda s: f"{getattr(s, 'dtype', s)}{getattr(s, 'shape', '')}"[:40],
+)
+def test_what_is_kept_reads_as_the_same_picture(source: Any) -> None:
+    picture = read(source)
+    assert picture.rgb.shape == (3, 4, 6)
+    assert picture.name == "picture"
+    assert same(read(picture.encoded), picture)
+    assert picture.sha256 == hashlib.sha256(picture.encoded).hexdigest()
+
+
+def test_floats_are_taken_as_they_are() -> None:
+    values = RANDOM.random((4, 6, 3), dtype=np.float32)
+    assert np.array_equal(read(values).rgb.permute(1, 2, 0).numpy(), values)
+    tensor = torch.rand(3, 4, 6)
+    assert torch.equal(read(tensor).rgb, tensor)
+
+
+def test_depth_is_that_of_the_source() -> None:
+    assert read(np.zeros((2, 2), np.uint8)).bits == 8
+    assert read(np.zeros((2, 2), np.uint16)).bits == 16
+    assert read(np.zeros((2, 2), np.float32)).bits == 16
+
+
+def test_a_files_bytes_read_like_the_file(tmp_path: Any) -> None:
+    path = tmp_path / "cat.png"
+    Image.fromarray(ARRAYS[3]).save(path, dpi=(300, 300), icc_profile=srgb_profile())
+    from_file = read(path)
+    assert from_file.name == "cat"
+    assert from_file.encoded == path.read_bytes()
+    again = read(from_file.encoded, name="dog")
+    assert again.name == "dog"
+    assert again.dpi == from_file.dpi
+    assert same(again, from_file)
+
+
+def test_rounding_beyond_the_unit_range_is_clamped() -> None:
+    rgb = read(np.array([[-1e-7, 1 + 1e-6]], np.float32)).rgb
+    assert rgb[0].tolist() == [[0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (np.full((2, 2), np.nan), "NaN"),
+        (np.full((2, 2), np.inf), r"0\.\.1.*inf"),
+        (np.full((2, 2, 3), 128.0), r"0\.\.1.*128"),
+        (np.full((2, 2), -0.5), r"-0\.5"),
+        (np.zeros((2, 2), bool), "bool"),
+        (np.zeros((2, 2), np.int64), "int64"),
+        (np.zeros((2, 2), complex), "complex"),
+        (np.array([["a"]]), "U1"),
+        (np.zeros((3, 4, 5), np.uint8), r"\(3, 4, 5\)"),
+        (np.zeros((0, 5, 3), np.uint8), "5x0"),
+        (np.zeros(5, np.uint8), r"\(5,\)"),
+        (np.array(None), "object|shape"),
+        (torch.zeros(4, 4, 3), r"\[4, 4, 3\]"),
+        (torch.zeros(2, 3, 4, 4), r"\[2, 3, 4, 4\]"),
+        (torch.zeros(3, 4, 4, dtype=torch.uint8), "uint8"),
+        (torch.full((3, 2, 2), float("nan")), "NaN"),
+        (None, "NoneType"),
+        (42, "int"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_is_no_picture_is_said_so(source: Any, words: str) -> None:
+    with pytest.raises(UnreadableImage, match=rf"^style cannot be read: .*({words})"):
+        read(source, role="style")
+
+
+def test_damaged_npy_is_unreadable_and_takes_no_memory() -> None:
+    data = read(np.zeros((2, 2), np.uint8)).encoded
+    with pytest.raises(UnreadableImage):
+        read(data[:-1])
+    with pytest.raises(UnreadableImage):
+        read(data.replace(b"(2, 2, 1)", b"(9999999999999, 9999999999999, 1)"[:9]))
+
+
+def test_pickles_are_never_opened() -> None:
+    file = io.BytesIO()
+    np.save(file, np.array([{}], dtype=object), allow_pickle=True)
+    with pytest.raises(UnreadableImage):
+        read(file.getvalue())
+
+
+def test_pil_image_on_a_truncated_file_is_unreadable() -> None:
+    file = io.BytesIO()
+    Image.fromarray(RANDOM.integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(file, "PNG")
+    with pytest.raises(UnreadableImage, match="damaged"):
+        read(Image.open(io.BytesIO(file.getvalue()[:5000])))

@@ -1,0 +1,184 @@
+"""A file is written whole or not at all, and never over another one."""
+
+import errno
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+
+from impasto.errors import OutputError
+from impasto.images import check_target, read, unique, write
+
+RGB = torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(0))
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_existing_file_is_kept_without_overwrite_and_replaced_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "cat.png"
+    path.write_bytes(b"precious")
+    with pytest.raises(OutputError, match="exists"):
+        write(path, RGB)
+    assert path.read_bytes() == b"precious"
+    write(path, RGB, overwrite=True)
+    assert read(path).rgb.shape == RGB.shape
+    assert names(tmp_path) == ["cat.png"]
+
+
+def test_file_that_appears_meanwhile_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, real = tmp_path / "cat.png", os.fsync
+
+    def someone_else_is_faster(handle: int) -> None:
+        real(handle)
+        path.write_bytes(b"precious")
+
+    monkeypatch.setattr(os, "fsync", someone_else_is_faster)
+    with pytest.raises(OutputError, match="exists"):
+        write(path, RGB)
+    assert path.read_bytes() == b"precious"
+    assert names(tmp_path) == ["cat.png"]
+
+
+def test_of_threads_writing_one_path_exactly_one_wins_and_its_file_is_whole(tmp_path: Path) -> None:
+    path, won, lost = tmp_path / "cat.png", [], []
+    start = threading.Barrier(4)
+
+    def work(value: float) -> None:
+        start.wait()
+        try:
+            write(path, torch.full((3, 8, 8), value))
+            won.append(value)
+        except OutputError:
+            lost.append(value)
+
+    threads = [threading.Thread(target=work, args=(i / 3,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(won) == 1
+    assert len(lost) == 3
+    assert torch.allclose(read(path).rgb, torch.tensor(won[0]), atol=0.01)
+    assert names(tmp_path) == ["cat.png"]
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [(errno.ENOSPC, "disk is full"), (errno.EROFS, "read-only"), (errno.EIO, "another place")],
+)
+def test_failure_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, overwrite: bool, code: int, words: str
+) -> None:
+    path = tmp_path / "cat.png"
+    if overwrite:
+        path.write_bytes(b"old")
+
+    def fail(handle: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OutputError, match=words):
+        write(path, RGB, overwrite=overwrite)
+    assert names(tmp_path) == (["cat.png"] if overwrite else [])
+    if overwrite:
+        assert path.read_bytes() == b"old"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="resource limits are POSIX")
+def test_real_lack_of_room_leaves_nothing_behind(tmp_path: Path) -> None:
+    program = """
+import resource, signal, sys
+import torch
+from impasto.errors import OutputError
+from impasto.images import write
+picture = torch.rand(3, 64, 64)
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    write(sys.argv[1], picture)
+except OutputError as error:
+    sys.exit(str(error))
+"""
+    target = tmp_path / "out" / "cat.png"
+    done = subprocess.run(
+        [sys.executable, "-c", program, target], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "cat.png cannot be written" in done.stderr
+    assert names(target.parent) == []
+
+
+def test_missing_folders_are_made(tmp_path: Path) -> None:
+    assert write(tmp_path / "a" / "b" / "cat.png", RGB).is_file()
+
+
+@pytest.mark.parametrize("place", ["/proc/cat.png", "/proc/new/cat.png", "/dev/null/cat.png"])
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that no one can write to")
+def test_forbidden_places_are_said_before_the_work(place: str) -> None:
+    with pytest.raises(OutputError, match=r"cannot be written|not a folder"):
+        check_target(Path(place))
+
+
+def test_impossible_targets_are_said_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "folder.png").mkdir()
+    cases = {
+        "file/cat.png": "is a file, not a folder|part of the path is a file",
+        "folder.png": "is a folder; give a file's name",
+        "c" * 300 + ".png": "name is too long",
+        "cat": "no extension",
+        "cat.pgn": r"\.pgn is unknown; did you mean \.png\?",
+        "cat.docx": r"\.docx is unknown; .*\.png, \.jpg",
+        "cat\0.png": "zero character",
+    }
+    for name, words in cases.items():
+        with pytest.raises(OutputError, match=words):
+            check_target(tmp_path / name)
+    assert names(tmp_path) == ["file", "folder.png"]
+
+
+def test_depth_is_checked_before_the_work(tmp_path: Path) -> None:
+    check_target(tmp_path / "cat.PNG", bits=16)
+    with pytest.raises(OutputError, match="JPEG holds 8 bits"):
+        check_target(tmp_path / "cat.jpg", bits=16)
+
+
+def test_checking_a_target_leaves_nothing_but_its_folder(tmp_path: Path) -> None:
+    check_target(tmp_path / "new" / "cat.png")
+    assert names(tmp_path / "new") == []
+
+
+def test_existing_target_is_said_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "cat.png").symlink_to(tmp_path / "nowhere.png")
+    with pytest.raises(OutputError, match="exists"):
+        check_target(tmp_path / "cat.png")
+    check_target(tmp_path / "cat.png", overwrite=True)
+
+
+def test_unique_counts_on_from_two(tmp_path: Path) -> None:
+    path = tmp_path / "cat.png"
+    assert unique(path) == path
+    path.touch()
+    assert unique(path) == tmp_path / "cat-2.png"
+    (tmp_path / "cat-2.png").touch()
+    assert unique(path) == tmp_path / "cat-3.png"
+
+
+def test_home_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert write("~/cat.png", RGB) == tmp_path / "cat.png"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permission bits are POSIX")
+def test_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
+    (tmp_path / "other").touch()
+    path = write(tmp_path / "cat.png", RGB)
+    assert path.stat().st_mode == (tmp_path / "other").stat().st_mode

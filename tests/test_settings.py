@@ -1,0 +1,127 @@
+"""Settings check themselves, and say what is wrong in one line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from impasto.errors import ImpastoError, InvalidSettings, UnknownName
+from impasto.presets import PRESETS, resolve
+from impasto.settings import Settings, layer_weights, parse, read_file
+
+
+@pytest.mark.parametrize(
+    ("given_", "expected"),
+    [
+        ("conv4_2", {"conv4_2": 1.0}),
+        ("relu4_2:0.5", {"conv4_2": 0.5}),
+        ("conv1_1:1, conv2_1:2", {"conv1_1": 1.0, "conv2_1": 2.0}),
+        (["conv1_1:3", "conv2_1"], {"conv1_1": 3.0, "conv2_1": 1.0}),
+        ({"relu1_1": 2}, {"conv1_1": 2.0}),
+    ],
+)
+def test_layers_are_read_in_each_form(given_: object, expected: dict[str, float]) -> None:
+    assert layer_weights(given_) == expected
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"), [("512", 512), ("640x480", (640, 480)), ("640×480", (640, 480)), ("original", "original"), ([4, 3], (4, 3))]
+)
+def test_sizes_are_read_in_each_form(size: object, expected: object) -> None:
+    assert parse({"size": size}).size == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"strength": 1.5}, "strength"),
+        ({"strength": float("nan")}, "strength"),
+        ({"content_weight": -1}, "content_weight"),
+        ({"style_weight": float("inf")}, "style_weight"),
+        ({"variation_weight": float("nan")}, "variation_weight"),
+        ({"content_layers": "conv4_2:-1"}, "conv4_2"),
+        ({"content_layers": "conv4_2:nan"}, "conv4_2"),
+        ({"style_layers": "conv4_2:x"}, "not a number"),
+        ({"style_layers": "conv1_1,conv1_1"}, "twice"),
+        ({"style_layers": ",conv1_1"}, "missing"),
+        ({"style_layers": "conv1_1:0"}, "all layer weights are 0"),
+        ({"style_layers": 5}, "style_layers"),
+        ({"size": "big"}, "640x480"),
+        ({"size": 0}, "size"),
+        ({"size": "0x10"}, "size"),
+        ({"iterations": 0}, "iterations"),
+        ({"learning_rate": 0}, "learning_rate"),
+        ({"optimizer": "sgd"}, "lbfgs"),
+        ({"pooling": "avg"}, "average"),
+        ({"device": "gpu"}, "did you mean cpu"),
+        ({"device": "cpu:1"}, "device"),
+        ({"strenght": 0.5}, "did you mean strength"),
+        ({"content_weight": 0, "style_weight": 0}, "neither"),
+        ({"preset": "courserra"}, "did you mean coursera"),
+    ],
+)
+def test_a_wrong_value_is_named_in_one_line(values: dict[str, object], words: str) -> None:
+    with pytest.raises(InvalidSettings) as caught:
+        resolve(values)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_later_layers_win_over_the_preset() -> None:
+    settings = resolve({"preset": "coursera", "iterations": 7}, {"iterations": 9})
+    assert (settings.iterations, settings.content_weight, settings.preset) == (9, 10.0, "coursera")
+
+
+def test_a_settings_file_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "s.toml"
+    path.write_text('preset = "coursera"\nstyle-layers = "conv1_1:2"\nsize = [320, 240]\n')
+    settings = resolve(read_file(path))
+    assert (settings.style_layers, settings.size) == ({"conv1_1": 2.0}, (320, 240))
+
+
+@pytest.mark.parametrize("content", [b"size = ", b"\xff\xfe", None])
+def test_a_broken_settings_file_is_an_error_in_one_line(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "s.toml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InvalidSettings, match="TOML"):
+        read_file(path)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_survives_the_way_through_json(name: str) -> None:
+    settings = PRESETS[name].settings()
+    assert parse(settings.model_dump(mode="json")) == settings
+    assert PRESETS[name].source
+
+
+@hypothesis_settings(suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.dictionaries(
+        st.sampled_from(sorted(Settings.model_fields)),
+        st.one_of(st.none(), st.text(max_size=12), st.integers(), st.floats(), st.lists(st.text(max_size=5), max_size=3)),
+        max_size=4,
+    )
+)
+def test_any_values_are_settings_or_one_line(values: dict[str, object]) -> None:
+    try:
+        resolve(values)
+    except ImpastoError as error:
+        assert "\n" not in str(error)
+
+
+def test_unknown_names_propose_the_nearest() -> None:
+    assert "did you mean conv4_2" in str(UnknownName("layer", "conv42", ["conv4_2", "conv5_1"]))
+
+
+@pytest.mark.parametrize("module", ["impasto", "impasto.settings", "impasto.presets", "impasto.errors", "impasto.cli.main"])
+def test_it_starts_without_torch(module: str) -> None:
+    code = f"import sys, {module}; sys.exit(any(name in sys.modules for name in ('torch', 'numpy', 'PIL')))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
