@@ -28,18 +28,14 @@ def packaged_file(package: str, inside: str) -> Path:
         raise SystemExit(f"{package} is not installed; run: pip install scikit-image scikit-learn")
     found = Path(spec.origin).parent / inside
     if not found.is_file():
-        raise SystemExit(
-            f"{package} at {found.parent} has no {found.name}; take the version named in SOURCES.txt"
-        )
+        raise SystemExit(f"{package} at {found.parent} has no {found.name}; take the version named in SOURCES.txt")
     return found
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Copy a JPEG as it is; turn a PNG into a JPEG of the same size."""
     parser = argparse.ArgumentParser(description="Take the example photographs out of installed packages.")
-    parser.add_argument(
-        "--out", type=Path, default=Path(__file__).parent / "photos", help="folder of the JPEG files"
-    )
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "photos", help="folder of the JPEG files")
     options = parser.parse_args(arguments)
     options.out.mkdir(parents=True, exist_ok=True)
     for name, (package, inside) in PHOTOS.items():

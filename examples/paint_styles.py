@@ -40,17 +40,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--style", choices=[*STYLES, "all"], default="all")
     parser.add_argument("--size", type=picture_size, default=(768, 1024), metavar="WIDTHxHEIGHT")
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument(
-        "--out", type=Path, default=Path(__file__).parent / "styles", help="folder of the JPEG files"
-    )
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "styles", help="folder of the JPEG files")
     options = parser.parse_args(arguments)
     height, width = options.size
     options.out.mkdir(parents=True, exist_ok=True)
     for name in STYLES if options.style == "all" else [options.style]:
         target = options.out / f"{name}.jpg"
-        STYLES[name](height, width, options.seed).save(
-            target, quality=JPEG_QUALITY, subsampling=2, optimize=True
-        )
+        STYLES[name](height, width, options.seed).save(target, quality=JPEG_QUALITY, subsampling=2, optimize=True)
         print(target)
 
 

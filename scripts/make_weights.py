@@ -27,8 +27,7 @@ TARGET = Path(__file__).parents[1] / "src" / "impasto" / "vgg" / "data" / "vgg19
 NOTES = {
     "source_sha256": SHA256,
     "license": "CC BY 4.0",
-    "attribution": "K. Simonyan and A. Zisserman, Visual Geometry Group, University of Oxford; "
-    "converted by Keras",
+    "attribution": "K. Simonyan and A. Zisserman, Visual Geometry Group, University of Oxford; converted by Keras",
 }
 
 
@@ -62,9 +61,7 @@ def relative_errors(tensors: dict[str, Tensor]) -> tuple[float, float]:
 
 def main() -> None:
     """Reads the original, checks it, and writes the embedded file."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("original", type=Path, help="Keras's VGG-19 without top, .h5")
     parser.add_argument("--target", type=Path, default=TARGET)
     arguments = parser.parse_args()

@@ -31,7 +31,14 @@ def test_layers_are_read_in_each_form(given_: object, expected: dict[str, float]
 
 
 @pytest.mark.parametrize(
-    ("size", "expected"), [("512", 512), ("640x480", (640, 480)), ("640×480", (640, 480)), ("original", "original"), ([4, 3], (4, 3))]
+    ("size", "expected"),
+    [
+        ("512", 512),
+        ("640x480", (640, 480)),
+        ("640×480", (640, 480)),
+        ("original", "original"),
+        ([4, 3], (4, 3)),
+    ],
 )
 def test_sizes_are_read_in_each_form(size: object, expected: object) -> None:
     assert parse({"size": size}).size == expected
@@ -106,7 +113,13 @@ def test_a_preset_survives_the_way_through_json(name: str) -> None:
 @given(
     st.dictionaries(
         st.sampled_from(sorted(Settings.model_fields)),
-        st.one_of(st.none(), st.text(max_size=12), st.integers(), st.floats(), st.lists(st.text(max_size=5), max_size=3)),
+        st.one_of(
+            st.none(),
+            st.text(max_size=12),
+            st.integers(),
+            st.floats(),
+            st.lists(st.text(max_size=5), max_size=3),
+        ),
         max_size=4,
     )
 )

@@ -34,9 +34,7 @@ def dots(height: int, width: int, seed: int) -> Image.Image:
     unit = shape[0]
     color, direction = _scene(rng, shape)
     ground = np.full((*shape, 3), (0.93, 0.86, 0.72), dtype=np.float32)
-    canvas = Canvas(
-        ground * (1 + 0.03 * grain(rng, shape, blur_px=1.5))[..., None], np.zeros(shape, np.float32)
-    )
+    canvas = Canvas(ground * (1 + 0.03 * grain(rng, shape, blur_px=1.5))[..., None], np.zeros(shape, np.float32))
     for size, cover in ((0.024, 2.0), (0.016, 1.6), (0.0115, 1.1)):
         brush = Brush(unit * size, unit * size * 1.55, body=1.5, dryness=0.08, streak=0.05, mixing=0.35)
         count = int(cover * shape[0] * shape[1] / (brush.width_px * brush.length_px))
@@ -100,9 +98,7 @@ def _boat(color: Field, y: Field, x: Field, *, at: float, tall: float, sail: Fie
     return np.where(mirror[..., None], 0.75 * sail + 0.25 * color, color)
 
 
-def _pine(
-    rng: np.random.Generator, color: Field, direction: Field, y: Field, x: Field
-) -> tuple[Field, Field]:
+def _pine(rng: np.random.Generator, color: Field, direction: Field, y: Field, x: Field) -> tuple[Field, Field]:
     """A leaning pine and its bank on the left, dark against the light."""
     rough = fractal(rng, y.shape, cells=9, octaves=4)
     middle = 0.17 + 0.10 * np.sin(2.6 * (1 - y)) + 0.02 * np.sin(9 * y)

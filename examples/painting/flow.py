@@ -126,9 +126,7 @@ def _scene(rng: np.random.Generator, shape: tuple[int, int]) -> Scene:
     across, down = _turn(across, down, lean, hills)
 
     wheat = smoothstep(0.0, 0.004, y - front)
-    gust = 0.5 + 0.5 * np.sin(
-        11 * (y - front) * (1.4 - y) * 3 + 4 * x + 1.3 * fractal(rng, shape, cells=3, octaves=4)
-    )
+    gust = 0.5 + 0.5 * np.sin(11 * (y - front) * (1.4 - y) * 3 + 4 * x + 1.3 * fractal(rng, shape, cells=3, octaves=4))
     wheat_color = ramp(np.clip(gust * 0.95 + 0.12 * fractal(rng, shape, cells=14, octaves=2), 0, 1), WHEAT)
     furrow = smoothstep(0.80, 1.0, np.sin(26 * (y - front) + 7 * np.sin(2.1 * x) + 1.4))
     wheat_color = blend(wheat_color, np.broadcast_to(hex_colors("1f4a63")[0], color.shape), 0.75 * furrow)
@@ -136,9 +134,7 @@ def _scene(rng: np.random.Generator, shape: tuple[int, int]) -> Scene:
     stalks = -1.1 + 0.65 * np.sin(3.2 * x + 6 * y) + 0.3 * fractal(rng, shape, cells=4, octaves=2)
     across, down = _turn(across, down, stalks, wheat)
     detail = detail * (1 - wheat) + wheat * 0.95
-    return Scene(
-        color.astype(np.float32), np.arctan2(down, across).astype(np.float32), detail.astype(np.float32)
-    )
+    return Scene(color.astype(np.float32), np.arctan2(down, across).astype(np.float32), detail.astype(np.float32))
 
 
 def _turn(across: Field, down: Field, angle: Field, amount: Field) -> tuple[Field, Field]:

@@ -86,9 +86,7 @@ def _cuts(y: Field, x: Field) -> list[Cut]:
     """The regions, back to front: a later one lies over those before."""
     frame_y, frame_x = np.minimum(y, 1 - y), np.minimum(x, x.max() - x)
     upright = frame_x < frame_y
-    border = Cut(
-        "border", 0.036 - np.minimum(frame_x, frame_y), _ones(y), np.where(upright, y + 40, x) * 10, 0.2, 0.1
-    )
+    border = Cut("border", 0.036 - np.minimum(frame_x, frame_y), _ones(y), np.where(upright, y + 40, x) * 10, 0.2, 0.1)
     return [*_sky(y, x), *_land(y, x), *(cut for flower in FLOWERS for cut in _flower(y, x, *flower)), border]
 
 
@@ -145,9 +143,7 @@ def _flower(y: Field, x: Field, at_y: float, at_x: float, radius: float, petals:
     for angle in (0.35, 2.6, -2.75):
         along = ((x - at_x) * np.cos(angle) + (y - at_y) * np.sin(angle)) / radius
         across = ((y - at_y) * np.cos(angle) - (x - at_x) * np.sin(angle)) / radius
-        blade = 0.34 * np.clip(1 - ((along - 1.15) / 0.95) ** 2, 0, 1) - np.abs(
-            across + 0.25 * (along - 1) ** 2
-        )
+        blade = 0.34 * np.clip(1 - ((along - 1.15) / 0.95) ** 2, 0, 1) - np.abs(across + 0.25 * (along - 1) ** 2)
         side = np.where(across + 0.25 * (along - 1) ** 2 > 0, 10.5, 0.5)
         cuts.append(Cut("leaf", blade, side, along * 1.6, 0.12, 0.0))
     turns = (around + np.pi) / (2 * np.pi)

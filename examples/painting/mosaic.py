@@ -16,9 +16,7 @@ SUPERSAMPLING = 2
 RELAXATIONS = 14
 NEIGHBOURS = 6
 
-BANDS = hex_colors(
-    "f6e6b4 f3c64a e0a02c c9781f f0b83c d8902a c22f1c f7dc86 1f8f96 17608f 142f6a 2a93a8 e8c25a a8441f"
-)
+BANDS = hex_colors("f6e6b4 f3c64a e0a02c c9781f f0b83c d8902a c22f1c f7dc86 1f8f96 17608f 142f6a 2a93a8 e8c25a a8441f")
 BARK = hex_colors("1c1218 3a1d1a 5a2a1c 241a3a 7a3a1c")
 MEADOW = hex_colors("0d4a3a 12724a 3c9a48 8ab038 0f5a6a 17384f")
 BLOSSOM = hex_colors("f6ecd6 d62f22 f39a24 fbe08a 2a4fa8 c4467a 35b0ac")
@@ -53,9 +51,7 @@ def mosaic(height: int, width: int, seed: int) -> Image.Image:
     count = len(points)
     own = own * rng.normal(1, 0.15, (count, 1)) + rng.normal(0, 0.030, (count, 3))
     strays = rng.uniform(0, 1, (count, 1)) < 0.05
-    own = np.where(strays, 0.5 * own + 0.5 * BANDS[rng.integers(0, len(BANDS), count)], own).astype(
-        np.float32
-    )
+    own = np.where(strays, 0.5 * own + 0.5 * BANDS[rng.integers(0, len(BANDS), count)], own).astype(np.float32)
 
     y, x = unit_grid(shape)
     tilt = rng.normal(0, 1, (count, 2)).astype(np.float32)
@@ -70,12 +66,8 @@ def mosaic(height: int, width: int, seed: int) -> Image.Image:
     mortar = hex_colors("4a4038")[0] * (1 + 0.16 * grain(rng, shape, blur_px=1.2) + 0.1 * vein)[..., None]
     set_in = np.clip((joint - 0.067 * side_px) / 1.5, 0, 1)[..., None]
     wall = mortar + (face - mortar) * set_in
-    relief = (
-        5.0 * np.sqrt(dome) + 0.9 * plane * dome + 0.35 * vein + 3 * fractal(rng, shape, cells=8, octaves=2)
-    )
-    lit = light_relief(
-        wall.astype(np.float32), gaussian_filter(relief, 1.0), depth=0.8 * unit / 1536, gloss=0.7
-    )
+    relief = 5.0 * np.sqrt(dome) + 0.9 * plane * dome + 0.35 * vein + 3 * fractal(rng, shape, cells=8, octaves=2)
+    lit = light_relief(wall.astype(np.float32), gaussian_filter(relief, 1.0), depth=0.8 * unit / 1536, gloss=0.7)
     lit = lit * (1.04 + 0.07 * fractal(rng, shape, cells=1.5, octaves=2))[..., None]
     return scan(lit, (height, width))
 
@@ -121,9 +113,7 @@ def _cartoon(rng: np.random.Generator, shape: tuple[int, int]) -> tuple[Field, F
     color = np.where(wood[..., None], ramp(rough, BARK), color)
     drawing = away - inward
     meadow = y > ground
-    color = np.where(
-        meadow[..., None], ramp(np.clip(0.5 + 0.3 * fractal(rng, shape, cells=7), 0, 1), MEADOW), color
-    )
+    color = np.where(meadow[..., None], ramp(np.clip(0.5 + 0.3 * fractal(rng, shape, cells=7), 0, 1), MEADOW), color)
     drawing = np.where(meadow, (y - ground) * unit, drawing)
     eyes = [(at_y, at_x, 0.045 + 0.1 * radius, EYE) for at_x, at_y, radius, *_ in SPIRALS]
     eyes += [

@@ -44,9 +44,7 @@ def unit_grid(shape: tuple[int, int]) -> tuple[Field, Field]:
 
 def hex_colors(codes: str) -> Field:
     """`"1b2a5c e8c15a"` → [2, 3]."""
-    return np.array(
-        [[int(code[i : i + 2], 16) / 255 for i in (0, 2, 4)] for code in codes.split()], np.float32
-    )
+    return np.array([[int(code[i : i + 2], 16) / 255 for i in (0, 2, 4)] for code in codes.split()], np.float32)
 
 
 def ramp(amount: Field, colors: Field, *, stops: Sequence[float] | None = None) -> Field:

@@ -84,9 +84,7 @@ class Plates:
         dots, thick = points * self.unit, widths * self.unit
         for (x0, y0), (x1, y1), width in zip(dots[:-1], dots[1:], thick[:-1], strict=True):
             if width > 0.4:
-                self._key.line(
-                    (float(x0), float(y0), float(x1), float(y1)), fill=255, width=max(1, round(float(width)))
-                )
+                self._key.line((float(x0), float(y0), float(x1), float(y1)), fill=255, width=max(1, round(float(width))))
                 half = float(width) / 2
                 self._key.ellipse((x1 - half, y1 - half, x1 + half, y1 + half), fill=255)
 
@@ -241,9 +239,7 @@ def _print(rng: np.random.Generator, plates: Plates) -> Field:
     key = map_coordinates(key, [y + wobble[0], x + wobble[1]], order=1, mode="nearest")
     tint = np.asarray(plates.tint, dtype=np.float32) / 255
     off = 0.0016 * unit
-    tint = np.stack(
-        [map_coordinates(tint[..., c], [y + off, x - off], order=1, mode="nearest") for c in range(3)], -1
-    )
+    tint = np.stack([map_coordinates(tint[..., c], [y + off, x - off], order=1, mode="nearest") for c in range(3)], -1)
 
     wood = smooth_noise(rng, shape, cells=(170, 5)) + 0.6 * smooth_noise(rng, shape, cells=(60, 3))
     paper = grain(rng, shape, blur_px=1.2) + 0.8 * smooth_noise(rng, shape, cells=(300, 60))

@@ -47,7 +47,9 @@ def read(path: Path) -> Checkpoint:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             if metadata.get("format") != FORMAT:
-                raise CheckpointError(f"{path} is not a checkpoint of this version ({FORMAT}); give the .checkpoint file of a run")
+                raise CheckpointError(
+                    f"{path} is not a checkpoint of this version ({FORMAT}); give the .checkpoint file of a run"
+                )
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
             facts = json.loads(metadata["facts"])
     except (OSError, SafetensorError, ValueError, KeyError) as error:

@@ -1,18 +1,18 @@
 """The error tree. Each message says what was expected, what came and what to do.
 
-    ImpastoError
-    ├── InputError              something the user gave; exit code 2
-    │   ├── UnreadableImage     missing, empty, truncated, not a picture
-    │   ├── ImageTooSmall       fewer pixels than the deepest layer needs
-    │   ├── ImageTooLarge       more pixels than the limit allows
-    │   ├── InvalidSettings     a value out of its range, settings that contradict each other
-    │   │   └── UnknownName     a layer, preset, network or device that does not exist
-    │   ├── WeightsError        a weights file that is not what it should be
-    │   ├── OutputError         the place to write to exists, is missing, full or forbidden
-    │   └── CheckpointError     a checkpoint or manifest that cannot be continued from
-    ├── DownloadError           a fetch that failed; exit code 1, try again
-    └── RunError                the optimisation itself failed; exit code 1
-        └── NoProgress          the picture never left its start
+ImpastoError
+├── InputError              something the user gave; exit code 2
+│   ├── UnreadableImage     missing, empty, truncated, not a picture
+│   ├── ImageTooSmall       fewer pixels than the deepest layer needs
+│   ├── ImageTooLarge       more pixels than the limit allows
+│   ├── InvalidSettings     a value out of its range, settings that contradict each other
+│   │   └── UnknownName     a layer, preset, network or device that does not exist
+│   ├── WeightsError        a weights file that is not what it should be
+│   ├── OutputError         the place to write to exists, is missing, full or forbidden
+│   └── CheckpointError     a checkpoint or manifest that cannot be continued from
+├── DownloadError           a fetch that failed; exit code 1, try again
+└── RunError                the optimisation itself failed; exit code 1
+    └── NoProgress          the picture never left its start
 """
 
 from __future__ import annotations

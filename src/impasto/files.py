@@ -44,8 +44,8 @@ def make_folder(folder: Path) -> None:
 def put(path: Path, data: bytes, *, existing: Literal["replace", "keep"]) -> None:
     """Writes data to path, so that at every moment the path holds the old content, or the new one, or nothing.
 
-    `keep` never replaces a file, even one that appears meanwhile: it raises OutputError.  Raises OutputError when the place cannot be
-    written; the temporary file is removed in every case.
+    `keep` never replaces a file, even one that appears meanwhile: it raises OutputError.  Raises OutputError when the place
+    cannot be written; the temporary file is removed in every case.
     """
     temporary: str | None = None
     try:
@@ -61,7 +61,7 @@ def put(path: Path, data: bytes, *, existing: Literal["replace", "keep"]) -> Non
             Path(temporary).replace(path)
             temporary = None
     except FileExistsError:
-        raise OutputError(f"{path} exists; choose another name with -o, or replace it with --overwrite", path=path) from None
+        raise OutputError(f"{path} exists; choose another name, or replace it with --overwrite", path=path) from None
     except OSError as error:
         raise output_error(path, error) from None
     finally:

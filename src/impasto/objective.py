@@ -1,7 +1,7 @@
 """The objective: J = α·J_content + β·J_style + γ·J_variation, with its targets.
 
-Each part is a weighted sum of terms.  With `normalize="targets"` a term is divided by a scale taken from its own target, so that α, β
-and γ mean the same at every size and for every style (docs/objective.md):
+Each part is a weighted sum of terms.  With `normalize="targets"` a term is divided by a scale taken from its own target, so
+that α, β and γ mean the same at every size and for every style (docs/objective.md):
 
 - content: Σ a_C² / (4·H·W·C), the loss of a picture whose features are all 0
 - style: Σ_ij G_S² / (4·C²), likewise

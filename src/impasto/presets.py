@@ -96,7 +96,8 @@ PRESETS: dict[str, Preset] = {
             {
                 **_COURSE,
                 "style_layers": dict.fromkeys(
-                    ("conv1_1", "conv2_1", "conv3_1", "conv3_4", "conv4_1", "conv5_1", "conv5_2", "conv5_4"), 0.125
+                    ("conv1_1", "conv2_1", "conv3_1", "conv3_4", "conv4_1", "conv5_1", "conv5_2", "conv5_4"),
+                    0.125,
                 ),
             },
         ),

@@ -12,7 +12,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from impasto.errors import InvalidSettings, UnknownName
 
@@ -88,7 +96,8 @@ class Settings(BaseModel):
     style_weight: Weight | None = Field(None, description="β, the weight of the style term")
     variation_weight: Weight = Field(0.0, description="γ, the weight of the variation term")
     normalize: Literal["targets", "none"] = Field(
-        "targets", description="divide each term by a scale taken from its targets, or use the formulas as they are"
+        "targets",
+        description="divide each term by a scale taken from its targets, or use the formulas as they are",
     )
     content_reduction: Literal["mean", "sum"] = Field(
         "mean", description="content term: Σ(a_C − a_G)²/(4·H·W·C), or the paper's ½·Σ(a_C − a_G)²"
@@ -97,13 +106,12 @@ class Settings(BaseModel):
         "mean", description="variation term: mean of |∂x| on 0..1, or Σ|∂x| on 0..255"
     )
     content_layers: LayerWeights = Field({"conv4_2": 1.0}, description="content layers and their weights")
-    style_layers: LayerWeights = Field(
-        dict.fromkeys(FIVE_STYLE_LAYERS, 0.2), description="style layers and their weights λ"
-    )
+    style_layers: LayerWeights = Field(dict.fromkeys(FIVE_STYLE_LAYERS, 0.2), description="style layers and their weights λ")
     network: str = Field("vgg19", description="a network's name, or a weights file")
     pooling: Literal["max", "average"] = Field("average", description="the network's pooling")
     edges: Literal["zero", "replicate"] = Field(
-        "replicate", description="what lies beyond the picture's border: the network's zeros, or the border's pixels"
+        "replicate",
+        description="what lies beyond the picture's border: the network's zeros, or the border's pixels",
     )
     init: str = Field("content", description="start image: content, noise, blend, style, or a file")
     noise_ratio: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = Field(
@@ -112,7 +120,8 @@ class Settings(BaseModel):
     seed: Annotated[int, Field(ge=0, lt=2**63)] = Field(0, description="seed of the noise")
     optimizer: Literal["lbfgs", "adam"] = Field("lbfgs", description="the optimiser")
     iterations: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
-        None, description="iterations at the last level, and at each level before it; default: by the level's size"
+        None,
+        description="iterations at the last level, and at each level before it; default: by the level's size",
     )
     levels: Annotated[int, Field(ge=1, le=12)] | None = Field(
         None, description="number of sizes, coarse to fine; default: down to about 128 px"
@@ -130,9 +139,7 @@ class Settings(BaseModel):
     style_fit: Literal["keep", "stretch"] = Field(
         "keep", description="the style keeps its proportions, or is stretched to the picture's size"
     )
-    save_every: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="write the intermediate picture every N iterations"
-    )
+    save_every: Annotated[int, Field(ge=1)] | None = Field(None, description="write the intermediate picture every N iterations")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps")
     bits: Literal[8, 16] = Field(8, description="bits a channel in the file: 16 for PNG and TIFF")
     quality: Annotated[int, Field(ge=1, le=100)] = Field(95, description="JPEG and WebP quality")
@@ -156,8 +163,8 @@ class Settings(BaseModel):
     def alpha_beta(self) -> tuple[float, float]:
         """α and β: as given, else from the strength s as α = 4·(1 − s)² and β = 4·k·s².
 
-        The parabolas make the ends exact (s = 0: no style, s = 1: no content), and the ratio β/α = k·(s/(1 − s))² spans almost four
-        decades over 0.1 to 0.9, with k in the middle.
+        The parabolas make the ends exact (s = 0: no style, s = 1: no content), and the ratio β/α = k·(s/(1 − s))² spans almost
+        four decades over 0.1 to 0.9, with k in the middle.
         """
         s = self.strength
         alpha = 4 * (1 - s) ** 2 if self.content_weight is None else self.content_weight

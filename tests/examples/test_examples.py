@@ -13,9 +13,7 @@ from PIL import Image
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PICTURES = sorted(
-    path.relative_to(EXAMPLES).as_posix()
-    for folder in ("styles", "photos")
-    for path in (EXAMPLES / folder).iterdir()
+    path.relative_to(EXAMPLES).as_posix() for folder in ("styles", "photos") for path in (EXAMPLES / folder).iterdir()
 )
 STYLES = sorted(path.stem for path in (EXAMPLES / "styles").iterdir())
 KILOBYTE = 1000
@@ -57,9 +55,7 @@ def test_each_committed_style_is_one_that_the_script_paints(painted: Path) -> No
 
 def test_the_same_seed_paints_the_same_bytes(painted: Path, tmp_path: Path) -> None:
     paint(tmp_path)
-    assert [digest(tmp_path / f"{name}.jpg") for name in STYLES] == [
-        digest(painted / f"{name}.jpg") for name in STYLES
-    ]
+    assert [digest(tmp_path / f"{name}.jpg") for name in STYLES] == [digest(painted / f"{name}.jpg") for name in STYLES]
 
 
 def test_another_seed_paints_another_picture(painted: Path, tmp_path: Path) -> None:
@@ -93,9 +89,7 @@ def test_a_committed_style_has_no_dead_area(name: str) -> None:
 
 
 def test_each_picture_is_named_in_the_sources_and_each_source_is_there() -> None:
-    named = re.findall(
-        r"^(?:styles|photos)/\S+\.jpg$", (EXAMPLES / "SOURCES.txt").read_text("utf-8"), re.MULTILINE
-    )
+    named = re.findall(r"^(?:styles|photos)/\S+\.jpg$", (EXAMPLES / "SOURCES.txt").read_text("utf-8"), re.MULTILINE)
     assert sorted(named) == PICTURES
 
 

@@ -95,9 +95,7 @@ def test_profile_of_a_float_tiff_is_applied() -> None:
 def test_gray_profile_is_applied_in_both_depths() -> None:
     linear = imagecodecs.cms_profile("gray", gamma=1.0)
     assert color(eight(Image.new("L", (4, 4), 128), "PNG", linear)) == pytest.approx([188] * 3, abs=1)
-    assert color(deep_tiff(np.full((4, 4), 128 * 257, np.uint16), iccprofile=linear)) == pytest.approx(
-        [188] * 3, abs=1
-    )
+    assert color(deep_tiff(np.full((4, 4), 128 * 257, np.uint16), iccprofile=linear)) == pytest.approx([188] * 3, abs=1)
 
 
 def test_cmyk_profile_is_applied_in_both_depths() -> None:
@@ -105,9 +103,7 @@ def test_cmyk_profile_is_applied_in_both_depths() -> None:
     shallow = color(eight(Image.new("CMYK", (8, 8), (255, 0, 0, 0)), "TIFF", profile))
     assert max(shallow) - min(shallow) < 3, "cyan ink is gray in this profile"
     deep = np.full((4, 4, 4), (65535, 0, 0, 0), np.uint16)
-    assert color(deep_tiff(deep, photometric="separated", iccprofile=profile)) == pytest.approx(
-        shallow, abs=1
-    )
+    assert color(deep_tiff(deep, photometric="separated", iccprofile=profile)) == pytest.approx(shallow, abs=1)
 
 
 def test_lab_reads_as_its_color_in_both_depths() -> None:
@@ -123,9 +119,7 @@ def test_lab_reads_as_its_color_in_both_depths() -> None:
 
 @pytest.mark.parametrize("broken", [b"not a profile", srgb_profile()[:200], cyan_prints_gray()])
 def test_broken_or_foreign_profile_is_ignored(broken: bytes) -> None:
-    assert color(eight(Image.new("RGB", (4, 4), (200, 100, 50)), "PNG", broken)) == pytest.approx(
-        [200, 100, 50]
-    )
+    assert color(eight(Image.new("RGB", (4, 4), (200, 100, 50)), "PNG", broken)) == pytest.approx([200, 100, 50])
     deep = np.full((4, 4, 3), [51400, 25700, 12850], np.uint16)
     assert color(deep_tiff(deep, photometric="rgb", iccprofile=broken)) == pytest.approx([200, 100, 50])
 

@@ -115,9 +115,7 @@ def test_truncated_file_is_damaged(kind: str, share: float) -> None:
     fails(SAMPLES[kind][: int(len(SAMPLES[kind]) * share)], "damaged|promises|download")
 
 
-@pytest.mark.parametrize(
-    "name", ["ünï çødé 日本.png", "with spaces.png", "[brackets].png", "a%20b#c?.png", "no extension"]
-)
+@pytest.mark.parametrize("name", ["ünï çødé 日本.png", "with spaces.png", "[brackets].png", "a%20b#c?.png", "no extension"])
 def test_any_file_name_works(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(SAMPLES["PNG"])
@@ -140,9 +138,7 @@ def test_too_many_pixels_are_refused_from_the_header(kind: str) -> None:
 
 def huge_png(depth: int) -> bytes:
     header = struct.pack(">IIBBBBB", 100_000, 100_000, depth, 2, 0, 0, 0)
-    chunks = (
-        png_chunk(b"IHDR", header) + png_chunk(b"IDAT", zlib.compress(bytes(99))) + png_chunk(b"IEND", b"")
-    )
+    chunks = png_chunk(b"IHDR", header) + png_chunk(b"IDAT", zlib.compress(bytes(99))) + png_chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + chunks
 
 
@@ -225,9 +221,7 @@ def test_random_bytes_read_or_are_an_impasto_error(magic: bytes, rest: bytes) ->
 @given(data=st.data())
 def test_damaged_files_read_or_are_an_impasto_error(kind: str, data: st.DataObject) -> None:
     damaged = bytearray(SAMPLES[kind])
-    header_or_anywhere = st.one_of(
-        st.integers(0, min(200, len(damaged) - 1)), st.integers(0, len(damaged) - 1)
-    )
+    header_or_anywhere = st.one_of(st.integers(0, min(200, len(damaged) - 1)), st.integers(0, len(damaged) - 1))
     for position in data.draw(st.lists(header_or_anywhere, min_size=1, max_size=8)):
         damaged[position] = data.draw(st.integers(0, 255))
     reads_or_says_why(bytes(damaged[: data.draw(st.integers(len(damaged) // 2, len(damaged)))]))

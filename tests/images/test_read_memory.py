@@ -25,11 +25,7 @@ def same(a: Picture, b: Picture) -> bool:
 def pil_images() -> list[Image.Image]:
     color = Image.fromarray(RANDOM.integers(0, 256, (4, 6, 3), dtype=np.uint8))
     modes = ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "I", "F", "La", "RGBa", "PA"]
-    images = [
-        color.convert("RGBA").convert(m) if m in {"La", "RGBa"} else color.convert(m)
-        for m in modes
-        if m != "La"
-    ]
+    images = [color.convert("RGBA").convert(m) if m in {"La", "RGBa"} else color.convert(m) for m in modes if m != "La"]
     images[modes.index("F")] = Image.fromarray(RANDOM.random((4, 6), dtype=np.float32))
     return [*images, Image.fromarray(RANDOM.integers(0, 65536, (4, 6), dtype=np.uint16))]
 

@@ -59,9 +59,7 @@ def test_batches_and_single_channels_resize_alike() -> None:
 
 @settings(deadline=None)
 @given(st.tuples(st.integers(1, 5000), st.integers(1, 5000)), st.integers(1, 5000))
-def test_fit_has_the_long_side_exactly_and_the_aspect_to_half_a_pixel(
-    size: tuple[int, int], long_side: int
-) -> None:
+def test_fit_has_the_long_side_exactly_and_the_aspect_to_half_a_pixel(size: tuple[int, int], long_side: int) -> None:
     fitted = fit(size, long_side)
     assert max(fitted) == long_side
     assert min(fitted) >= 1

@@ -17,9 +17,7 @@ from impasto.images.color import srgb_profile
 
 RGB = torch.rand(3, 24, 32, generator=torch.Generator().manual_seed(0))
 ALPHA = torch.linspace(0.05, 0.95, 24 * 32).reshape(24, 32)
-SMOOTH = torch.stack(
-    [torch.linspace(0, 1, 32).expand(24, 32), torch.full((24, 32), 0.4), torch.full((24, 32), 0.7)]
-)
+SMOOTH = torch.stack([torch.linspace(0, 1, 32).expand(24, 32), torch.full((24, 32), 0.4), torch.full((24, 32), 0.7)])
 ALL = [(extension, bits) for extension, kind in FORMATS.items() for bits in kind.bits]
 LOSSLESS = [(extension, bits) for extension, bits in ALL if FORMATS[extension].name != "JPEG"]
 MANIFEST = json.dumps({"style": "Sternennacht — 星月夜 🎨", "quote": '"\\'}, ensure_ascii=False)
@@ -71,9 +69,7 @@ def test_resolution_reads_back(extension: str, bits: int) -> None:
 
 
 @pytest.mark.parametrize(("extension", "bits"), ALL)
-@pytest.mark.parametrize(
-    "text", [MANIFEST, "{}", json.dumps({"x": "y" * 60_000})], ids=["unicode", "small", "60 KB"]
-)
+@pytest.mark.parametrize("text", [MANIFEST, "{}", json.dumps({"x": "y" * 60_000})], ids=["unicode", "small", "60 KB"])
 def test_manifest_reads_back_to_the_letter(tmp_path: Path, extension: str, bits: int, text: str) -> None:
     path = write(tmp_path / f"cat{extension}", SMOOTH, bits=bits, manifest=text, dpi=(72, 72))
     assert read_manifest(path) == text

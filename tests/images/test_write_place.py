@@ -107,9 +107,7 @@ except OutputError as error:
     sys.exit(str(error))
 """
     target = tmp_path / "out" / "cat.png"
-    done = subprocess.run(
-        [sys.executable, "-c", program, target], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", program, target], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "cat.png cannot be written" in done.stderr
     assert names(target.parent) == []

@@ -62,7 +62,10 @@ def test_lbfgs_within_bounds_finds_what_scipy_finds() -> None:
     )
     h, b = torch.from_numpy(hessian), torch.from_numpy(linear)
     loop = run(
-        Lbfgs(history=10, bounds=Bounds(0, 1)), lambda x: 100 + 0.5 * x @ h @ x - b @ x, torch.full((12,), 0.5).double(), 400
+        Lbfgs(history=10, bounds=Bounds(0, 1)),
+        lambda x: 100 + 0.5 * x @ h @ x - b @ x,
+        torch.full((12,), 0.5).double(),
+        400,
     )
     np.testing.assert_allclose(loop.x.numpy(), found.x, atol=1e-5)
 

@@ -35,7 +35,7 @@ def file(tmp_path: Path) -> Iterator[Path]:
 
 
 def placeholder(architecture: Architecture = VGG16) -> Tensors:
-    """The right shapes, one number a tensor: PyTorch stores it once.  Each layer averages, so activations live."""
+    """The right shapes, one number a tensor, stored once; each layer averages, so activations live."""
     tensors: Tensors = {}
     for conv in architecture.convs:
         kernel = torch.tensor(1 / (9 * conv.channels_in))
@@ -130,9 +130,7 @@ def matconvnet(path: Path, tensors: Tensors, *, generation: str) -> None:
         cells += [relu if generation == "old" else dict(reversed(relu.items()))]
     top = np.empty((1, 2), dtype=object)
     top[0, 0], top[0, 1] = np.zeros((7, 7, 2, 3)), np.zeros((1, 3))
-    cells += [
-        {"weights": top, "pad": np.ones((1, 2)), "type": "conv", "name": "fc6", "stride": np.ones((1, 2))}
-    ]
+    cells += [{"weights": top, "pad": np.ones((1, 2)), "type": "conv", "name": "fc6", "stride": np.ones((1, 2))}]
     layers = np.empty((1, len(cells)), dtype=object)
     layers[0, :] = cells
     mean = np.array([123.68, 116.779, 103.939]).reshape(1, 1, 3)
@@ -143,9 +141,7 @@ def matconvnet(path: Path, tensors: Tensors, *, generation: str) -> None:
             "keepAspect": 1.0,
             "border": np.ones((1, 2)),
         }
-        scipy.io.savemat(
-            path, {"layers": layers, "classes": classes, "normalization": normalization}, appendmat=False
-        )
+        scipy.io.savemat(path, {"layers": layers, "classes": classes, "normalization": normalization}, appendmat=False)
     else:
         normalization = {"imageSize": np.full((1, 4), 224.0), "keepAspect": 1.0, "averageImage": mean}
         meta = {"inputs": {"name": "data"}, "classes": classes, "normalization": normalization}

@@ -29,9 +29,7 @@ FORMATS: dict[str, tuple[Callable[..., None], str]] = {
 
 
 @pytest.mark.parametrize("label", FORMATS)
-def test_a_format_gives_the_genuine_numbers_and_input(
-    label: str, file: Path, write: SimpleNamespace, genuine: Weights
-) -> None:
+def test_a_format_gives_the_genuine_numbers_and_input(label: str, file: Path, write: SimpleNamespace, genuine: Weights) -> None:
     writer, channels = FORMATS[label]
     tensors = genuine.tensors if channels == "BGR" else write.turned(genuine.tensors)
     writer(write, file, tensors)
@@ -52,9 +50,7 @@ def test_a_format_gives_the_genuine_numbers_and_input(
         assert torch.equal(tensor, tensors[key]), key
 
 
-@pytest.mark.parametrize(
-    "label", ["torch zip, Caffe", "MatConvNet old", "MatConvNet new", "Keras 3", "safetensors"]
-)
+@pytest.mark.parametrize("label", ["torch zip, Caffe", "MatConvNet old", "MatConvNet new", "Keras 3", "safetensors"])
 def test_features_of_a_loaded_file_have_the_check_values(
     label: str, file: Path, write: SimpleNamespace, genuine: Weights
 ) -> None:
@@ -65,7 +61,9 @@ def test_features_of_a_loaded_file_have_the_check_values(
 
 
 def test_kernels_have_height_and_width_in_their_places(genuine: Weights) -> None:
-    """The first values of the MatConvNet file, which are [H, W, in, out] for RGB; ours are [out, in, H, W] for BGR."""
+    """The first values of the MatConvNet file, which are [H, W, in, out] for RGB; ours are [out, in, H, W]
+    for BGR.
+    """
     first = genuine.tensors["conv1_1.weight"][0]
     assert first[:, 0, 0].flip(0).tolist() == pytest.approx([0.39416704, 0.46418372, 0.34119523], rel=5e-4)
     assert float(first[2, 0, 1]) == pytest.approx(0.37740308, rel=5e-4)
@@ -94,9 +92,7 @@ def test_prefixes_of_keys_do_not_matter(tmp_path: Path, write: SimpleNamespace, 
     assert weights.load(tmp_path / "a", convention="torchvision").architecture == VGG16
 
 
-def test_the_state_of_features_alone_and_layers_by_name_are_read(
-    tmp_path: Path, write: SimpleNamespace
-) -> None:
+def test_the_state_of_features_alone_and_layers_by_name_are_read(tmp_path: Path, write: SimpleNamespace) -> None:
     state = write.torch_state(write.placeholder())
     bare = {key.removeprefix("features."): value for key, value in state.items() if "features" in key}
     torch.save(bare, tmp_path / "a")

@@ -112,9 +112,7 @@ def test_another_network_is_refused(path: Path, write: SimpleNamespace) -> None:
     fails(path, "batch normalisation")
     torch.save({**state, "features.30.weight": torch.zeros(2), "features.30.bias": torch.zeros(2)}, path)
     fails(path, "features.30")
-    torch.save(
-        {f"features.{i}.{kind}": torch.zeros(2) for i in (0, 3, 6) for kind in ("weight", "bias")}, path
-    )
+    torch.save({f"features.{i}.{kind}": torch.zeros(2) for i in (0, 3, 6) for kind in ("weight", "bias")}, path)
     fails(path, "lacks conv1_2")
 
 
@@ -165,9 +163,7 @@ def test_a_file_cut_anywhere_is_refused(path: Path, write: SimpleNamespace, writ
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    head=some.sampled_from(
-        [b"", b"\x80\x02", b"PK\x03\x04", b"MATLAB 5.0", b"\x89HDF\r\n\x1a\n", b"\x08" + b"\0" * 7 + b"{"]
-    ),
+    head=some.sampled_from([b"", b"\x80\x02", b"PK\x03\x04", b"MATLAB 5.0", b"\x89HDF\r\n\x1a\n", b"\x08" + b"\0" * 7 + b"{"]),
     rest=some.binary(min_size=1, max_size=200),
 )
 def test_no_bytes_give_anything_but_a_weights_error(path: Path, head: bytes, rest: bytes) -> None:

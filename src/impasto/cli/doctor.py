@@ -24,7 +24,6 @@ def doctor() -> None:
     console.print(f"disk      {_disk(problems)}")
     console.print(f"torch     {_torch(problems)}")
     console.print(f"weights   {_weights(problems)}")
-    console.print(f"pictures  {_pictures(problems)}")
     for problem in problems:
         console.print(f"[bold red]problem[/bold red]   {problem}")
     if problems:
@@ -80,18 +79,8 @@ def _weights(problems: list[str]) -> str:
 
     try:
         found = weights.load("vgg19")
-        weights.verify(found)
+        problems.extend(f"the embedded weights are damaged: {check}" for check in weights.verify(found) if not check.passed)
     except ImpastoError as error:
         problems.append(f"the embedded weights are damaged: {error}; install impasto again")
         return "vgg19 is damaged"
     return f"{', '.join(weights.names())}; vgg19 verified ({found.sha256[:12]}…)"
-
-
-def _pictures(problems: list[str]) -> str:
-    from impasto.images import readable_formats
-
-    formats = readable_formats()
-    missing = [name for name in ("JPEG", "PNG", "WEBP", "TIFF") if name not in formats]
-    if missing:
-        problems.append(f"this Pillow cannot read {', '.join(missing)}; install it again: pip install --force-reinstall pillow")
-    return f"reads {', '.join(formats)}"

@@ -72,7 +72,14 @@ def drive_new(
 
 
 def _drive(
-    inputs: Inputs, settings: Settings, target: Target, *, named_by_user: bool, every_s: float, quiet: bool, as_json: bool
+    inputs: Inputs,
+    settings: Settings,
+    target: Target,
+    *,
+    named_by_user: bool,
+    every_s: float,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
     run = prepare(settings, inputs)
     with (
@@ -138,7 +145,11 @@ def _find(described: dict[str, str], picture: Path, option: str) -> str:
     """The input as it was given, from here or from the picture's folder."""
     given = described["path"]
     if given is not None:
-        for candidate in (Path(given).expanduser(), picture.parent / given, picture.parent / Path(given).name):
+        for candidate in (
+            Path(given).expanduser(),
+            picture.parent / given,
+            picture.parent / Path(given).name,
+        ):
             if candidate.is_file():
                 return str(candidate)
     raise CheckpointError(f"{given or described['name']} is not there any more; say where it is with {option}")
@@ -161,5 +172,8 @@ def _report(outcome: Outcome, *, quiet: bool, as_json: bool) -> None:
         if outcome.picture is None:
             print("impasto: stopped before there was a picture", file=sys.stderr)
         else:
-            print(f"impasto: stopped; the picture so far is saved, continue with\n  impasto resume {outcome.checkpoint}", file=sys.stderr)
+            print(
+                f"impasto: stopped; the picture so far is saved, continue with\n  impasto resume {outcome.checkpoint}",
+                file=sys.stderr,
+            )
         raise typer.Exit(INTERRUPTED)

@@ -15,8 +15,7 @@ from impasto.errors import ImpastoError
 
 app = typer.Typer(
     name="impasto",
-    help="A photograph painted in the style of a painting.\n\n"
-    "Start with: impasto stylize photo.jpg painting.jpg",
+    help="A photograph painted in the style of a painting.\n\nStart with: impasto stylize photo.jpg painting.jpg",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
@@ -57,7 +56,7 @@ def main() -> None:
         # The reader of our output went away (`| head`): nobody is left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except Exception as error:  # noqa: BLE001 - the last line of defence
+    except Exception as error:  # the last line of defence
         _unexpected(error)
 
 
@@ -66,7 +65,10 @@ def _unexpected(error: Exception) -> None:
         traceback.print_exc()
     text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     if isinstance(error, MemoryError) or "out of memory" in text.lower() or "alloc" in text.lower():
-        _fail(f"there is not enough memory for this size ({text}); choose a smaller --size or --lbfgs-history", 1)
+        _fail(
+            f"there is not enough memory for this size ({text}); choose a smaller --size or --lbfgs-history",
+            1,
+        )
     if isinstance(error, OSError):
         _fail(f"{error.filename or 'a file'} cannot be used: {error.strerror or text}", 2)
     _fail(

@@ -23,12 +23,22 @@ def setting(name: str, *declarations: str, panel: str, metavar: str | None = Non
 
 Out = Annotated[
     Path | None,
-    typer.Option("-o", "--out", help="the picture to write [dim]\\[default: output/CONTENT_STYLE.png][/dim]", show_default=False),
+    typer.Option(
+        "-o",
+        "--out",
+        help="the picture to write [dim]\\[default: output/CONTENT_STYLE.png][/dim]",
+        show_default=False,
+    ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace files that exist")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="print the picture's path only")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON object instead of words")]
 CheckpointEvery = Annotated[
     float | None,
-    typer.Option("--checkpoint-every", min=0.0, help="seconds between checkpoints [dim]\\[default: 60][/dim]", show_default=False),
+    typer.Option(
+        "--checkpoint-every",
+        min=0.0,
+        help="seconds between checkpoints [dim]\\[default: 60][/dim]",
+        show_default=False,
+    ),
 ]

@@ -27,7 +27,9 @@ def list_() -> None:
 
 
 @app.command()
-def show(name: Annotated[str, typer.Argument(help="a preset's name", metavar="NAME", show_default=False)]) -> None:
+def show(
+    name: Annotated[str, typer.Argument(help="a preset's name", metavar="NAME", show_default=False)],
+) -> None:
     """Print a preset as a settings file, with its source."""
     preset = presets.get(name)
     print(f"# {preset.title}\n# Source: {preset.source}\n")

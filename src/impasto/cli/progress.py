@@ -44,9 +44,7 @@ class Progress:
         self._bar.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._bar.stop()
 
     def say(self, text: str) -> None:
@@ -75,7 +73,10 @@ class Progress:
             self.say(f"step {step.iteration} undone: {step.rolled_back}")
         every = self._settings.save_every
         if (every is not None and step.step % every == 0) or (self._bar.disable and self._is_milestone(step)):
-            self.say(f"level {step.level}/{step.levels} step {step.iteration}/{step.iterations}: {losses}, {duration(step.seconds_left)} left")
+            self.say(
+                f"level {step.level}/{step.levels} step {step.iteration}/{step.iterations}: "
+                f"{losses}, {duration(step.seconds_left)} left"
+            )
 
     @staticmethod
     def _is_milestone(step: Step) -> bool:

@@ -14,7 +14,9 @@ def repeat(
     picture: Annotated[Path, typer.Argument(help="a picture that impasto made", metavar="PICTURE", show_default=False)],
     out: Out = None,
     content: Annotated[str | None, typer.Option("--content", help="where the content picture is now", show_default=False)] = None,
-    style: Annotated[list[str] | None, typer.Option("--style", help="where the style pictures are now", show_default=False)] = None,
+    style: Annotated[
+        list[str] | None, typer.Option("--style", help="where the style pictures are now", show_default=False)
+    ] = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -23,5 +25,11 @@ def repeat(
     from impasto.cli.drive import drive_repeat
 
     drive_repeat(
-        picture.expanduser(), out=out, content=content, styles=style or [], overwrite=overwrite, quiet=quiet, as_json=as_json
+        picture.expanduser(),
+        out=out,
+        content=content,
+        styles=style or [],
+        overwrite=overwrite,
+        quiet=quiet,
+        as_json=as_json,
     )

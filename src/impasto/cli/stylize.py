@@ -19,7 +19,15 @@ def stylize(
     styles: Annotated[list[str], typer.Argument(help="the painting; several are blended equally", metavar="STYLE…")],
     out: Out = None,
     size: Annotated[str | None, setting("size", panel=LOOK, metavar="N|WxH|original")] = None,
-    preset: Annotated[str | None, typer.Option("--preset", help="start from named settings, see `impasto presets list`", rich_help_panel=LOOK, show_default=False)] = None,  # fmt: skip
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            "--preset",
+            help="start from named settings, see `impasto presets list`",
+            rich_help_panel=LOOK,
+            show_default=False,
+        ),
+    ] = None,
     strength: Annotated[float | None, setting("strength", panel=LOOK, metavar="0..1")] = None,
     content_weight: Annotated[float | None, setting("content_weight", panel=TERMS, metavar="α")] = None,
     style_weight: Annotated[float | None, setting("style_weight", panel=TERMS, metavar="β")] = None,
@@ -44,8 +52,26 @@ def stylize(
     noise_ratio: Annotated[float | None, setting("noise_ratio", panel=START, metavar="0..1")] = None,
     seed: Annotated[int | None, setting("seed", panel=START, metavar="N")] = None,
     save_every: Annotated[int | None, setting("save_every", panel=FILES, metavar="N")] = None,
-    losses: Annotated[Path | None, typer.Option("--losses", help="write the losses: .csv a table, .png or .svg a plot", rich_help_panel=FILES, metavar="FILE", show_default=False)] = None,  # fmt: skip
-    settings_file: Annotated[Path | None, typer.Option("--settings", help="read settings from a TOML file; options win", rich_help_panel=FILES, metavar="FILE", show_default=False)] = None,  # fmt: skip
+    losses: Annotated[
+        Path | None,
+        typer.Option(
+            "--losses",
+            help="write the losses: .csv a table, .png or .svg a plot",
+            rich_help_panel=FILES,
+            metavar="FILE",
+            show_default=False,
+        ),
+    ] = None,
+    settings_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--settings",
+            help="read settings from a TOML file; options win",
+            rich_help_panel=FILES,
+            metavar="FILE",
+            show_default=False,
+        ),
+    ] = None,
     device: Annotated[str | None, setting("device", panel=FILES, metavar="auto|cpu|cuda[:n]|mps")] = None,
     bits: Annotated[int | None, setting("bits", panel=FILES, metavar="8|16")] = None,
     quality: Annotated[int | None, setting("quality", panel=FILES, metavar="1..100")] = None,

@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Networks: list, inspect, verify, import and fetch weights.", no_args_is_help=True)
 
-Which = Annotated[
-    str, typer.Argument(metavar="[NAME|FILE]", help="a network's name, or a weights file", show_default=True)
-]
+Which = Annotated[str, typer.Argument(metavar="[NAME|FILE]", help="a network's name, or a weights file", show_default=True)]
 ConventionOption = Annotated[
     str | None,
     typer.Option(
@@ -48,9 +46,7 @@ def list_() -> None:
         if name not in here:
             table.add_row(name, f"impasto weights fetch {name} ({remote.size / 1e6:.0f} MB)")
     Console().print(table)
-    Console(highlight=False, soft_wrap=True).print(
-        f"\nimported networks lie in {weights.data_dir()}", markup=False
-    )
+    Console(highlight=False, soft_wrap=True).print(f"\nimported networks lie in {weights.data_dir()}", markup=False)
 
 
 @app.command()
@@ -72,9 +68,7 @@ def verify(which: Which = "vgg19", convention: ConventionOption = None) -> None:
     done = checks(found)
     _table({check.name: f"{'ok' if check.passed else 'WRONG'}: {check.detail}" for check in done})
     if not all(check.passed for check in done):
-        raise WeightsError(
-            f"{which} does not pass; get the file again, or give the right --convention", checks=done
-        )
+        raise WeightsError(f"{which} does not pass; get the file again, or give the right --convention", checks=done)
 
 
 @app.command("import")
@@ -85,9 +79,7 @@ def import_(
     ],
     name: Annotated[
         str | None,
-        typer.Option(
-            "--name", metavar="NAME", help="its name from now on; else the file's", show_default=False
-        ),
+        typer.Option("--name", metavar="NAME", help="its name from now on; else the file's", show_default=False),
     ] = None,
     convention: ConventionOption = None,
 ) -> None:

@@ -42,9 +42,7 @@ def guarded(*, max_pixels: int) -> Iterator[None]:
             raise
         except Image.DecompressionBombError as error:
             pixels = re.search(r"\d+", str(error))
-            raise TooManyPixels(
-                f"{int(pixels[0]):,} pixels" if pixels is not None else "more pixels"
-            ) from None
+            raise TooManyPixels(f"{int(pixels[0]):,} pixels" if pixels is not None else "more pixels") from None
         except MemoryError:
             raise TooManyPixels("more pixels than memory holds") from None
         except UnidentifiedImageError:

@@ -48,9 +48,7 @@ def from_heif(data: bytes, *, max_pixels: int) -> Raster:
         return from_pillow(heif.to_pillow(), max_pixels=max_pixels)
     pixels = _full_scale(np.asarray(heif), bits, signed_ab=False)
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
-    return Raster(
-        np.ascontiguousarray(_to_srgb(pixels, heif.info.get("icc_profile"), alpha=pixels.shape[2] in {2, 4}))
-    )
+    return Raster(np.ascontiguousarray(_to_srgb(pixels, heif.info.get("icc_profile"), alpha=pixels.shape[2] in {2, 4})))
 
 
 def from_tiff(data: bytes, *, max_pixels: int) -> Raster:
@@ -83,9 +81,7 @@ def _from_page(page: Any) -> Raster:
         "ICCLAB": ("lab", 3),
     }
     if name not in spaces or pixels.ndim != 3 or pixels.shape[2] < spaces[name][1]:
-        raise Undecodable(
-            f"TIFF pixels of kind {name} and shape {page.shape} are not supported; convert it to RGB"
-        )
+        raise Undecodable(f"TIFF pixels of kind {name} and shape {page.shape} are not supported; convert it to RGB")
     space, count = spaces[name]
     pixels = _full_scale(pixels, page.bitspersample, signed_ab=name == "CIELAB")
     color = pixels[..., :count]
@@ -113,9 +109,7 @@ def _full_scale(pixels: np.ndarray, bits: int, *, signed_ab: bool) -> np.ndarray
     if np.issubdtype(pixels.dtype, np.signedinteger):
         # Pillow writes its mode I, which holds 16-bit values, as 32 signed bits.
         if pixels.min() < 0 or pixels.max() > 65535:
-            raise Undecodable(
-                f"signed whole numbers {pixels.min()}..{pixels.max()} are not in 0..65535; store 16 bits"
-            )
+            raise Undecodable(f"signed whole numbers {pixels.min()}..{pixels.max()} are not in 0..65535; store 16 bits")
         return pixels.astype(np.uint16)
     if bits == 16:
         return pixels.astype(np.uint16, copy=False)

@@ -42,9 +42,7 @@ def png_chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def exif_with(
-    manifest: str | None, *, dpi: tuple[float, float] | None = None, max_bytes: int | None = None
-) -> bytes:
+def exif_with(manifest: str | None, *, dpi: tuple[float, float] | None = None, max_bytes: int | None = None) -> bytes:
     """EXIF with the manifest as UserComment and the resolution; empty if there is nothing to say.
 
     A manifest that makes it longer than max_bytes is left out.

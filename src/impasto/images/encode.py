@@ -58,8 +58,7 @@ def encode(
     height, width = rgb.shape[-2:]
     if max(height, width) > kind.max_side_px:
         raise OutputError(
-            f"{kind.name} holds at most {kind.max_side_px} px a side, the picture is {width}x{height}; "
-            "write PNG or TIFF"
+            f"{kind.name} holds at most {kind.max_side_px} px a side, the picture is {width}x{height}; write PNG or TIFF"
         )
     if not kind.alpha and alpha is not None:
         rgb, alpha = rgb.reshape(3, height, width) * alpha + (1 - alpha), None
@@ -85,14 +84,10 @@ def check_format(extension: str, *, bits: int) -> Format:
     """The format of an extension; raises OutputError for unknown ones and for depths it has not."""
     kind = FORMATS.get(extension.lower())
     if kind is None:
-        raise OutputError(
-            f"there is no format {extension!r}; choose from {', '.join(FORMATS)}", extension=extension
-        )
+        raise OutputError(f"there is no format {extension!r}; choose from {', '.join(FORMATS)}", extension=extension)
     if bits not in kind.bits:
         held = " or ".join(map(str, kind.bits))
-        raise OutputError(
-            f"{kind.name} holds {held} bits a channel, not {bits}; write PNG or TIFF with 8 or 16", bits=bits
-        )
+        raise OutputError(f"{kind.name} holds {held} bits a channel, not {bits}; write PNG or TIFF with 8 or 16", bits=bits)
     return kind
 
 

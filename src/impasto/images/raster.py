@@ -76,17 +76,13 @@ def from_array(array: np.ndarray, *, max_pixels: int) -> Raster:
     if array.ndim == 2:
         array = array[..., None]
     if array.ndim != 3 or array.shape[2] not in {1, 2, 3, 4}:
-        raise Undecodable(
-            f"expected an array [H, W] or [H, W, 1 to 4 channels], got shape {array.shape}; move its axes"
-        )
+        raise Undecodable(f"expected an array [H, W] or [H, W, 1 to 4 channels], got shape {array.shape}; move its axes")
     check_size(array.shape[1], array.shape[0], max_pixels=max_pixels)
     native = array.dtype.newbyteorder("=")
     if native in (np.uint8, np.uint16):
         return Raster(np.ascontiguousarray(array, dtype=native))
     if not np.issubdtype(array.dtype, np.floating):
-        raise Undecodable(
-            f"expected uint8, uint16 or float in 0..1, got {array.dtype}; convert the array to one of them"
-        )
+        raise Undecodable(f"expected uint8, uint16 or float in 0..1, got {array.dtype}; convert the array to one of them")
     return Raster(unit_floats(array))
 
 
@@ -96,9 +92,7 @@ def unit_floats(array: np.ndarray) -> np.ndarray:
     if math.isnan(low) or math.isnan(high):
         raise Undecodable("it holds NaN (not a number); every value must lie in 0..1")
     if low < -_ROUNDING or high > 1 + _ROUNDING:
-        raise Undecodable(
-            f"expected floats in 0..1, got {low:.6g}..{high:.6g}; divide them by their full scale"
-        )
+        raise Undecodable(f"expected floats in 0..1, got {low:.6g}..{high:.6g}; divide them by their full scale")
     return np.ascontiguousarray(array, dtype=np.float32).clip(0, 1)
 
 
@@ -113,14 +107,10 @@ def from_npy(data: bytes, *, max_pixels: int) -> Raster:
     """The picture in a .npy file.  Raises Undecodable, ValueError, and what `from_array` raises."""
     file = io.BytesIO(data)
     version = np.lib.format.read_magic(file)
-    read_header = (
-        np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    )
+    read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = read_header(file)
     # The header is checked before any memory is taken: it may claim anything.
     if dtype.hasobject or len(data) - file.tell() != math.prod(shape) * dtype.itemsize:
-        raise Undecodable(
-            f"its header promises {shape} of {dtype}, and the rest of the file is not that; write it again"
-        )
+        raise Undecodable(f"its header promises {shape} of {dtype}, and the rest of the file is not that; write it again")
     file.seek(0)
     return from_array(np.load(file, allow_pickle=False), max_pixels=max_pixels)

@@ -49,9 +49,7 @@ class Picture:
         return hashlib.sha256(self.encoded).hexdigest()
 
 
-def read(
-    source: Source, *, role: str = "picture", name: str | None = None, max_pixels: int = 200_000_000
-) -> Picture:
+def read(source: Source, *, role: str = "picture", name: str | None = None, max_pixels: int = 200_000_000) -> Picture:
     """Reads a picture from wherever it is.
 
     `source`: a path; a file's bytes; a PIL image; an array [H, W] or [H, W, 1..4], uint8, uint16 or
@@ -141,18 +139,13 @@ def _from_memory(source: object, max_pixels: int) -> Raster:
             return from_array(_channels_last(source), max_pixels=max_pixels)
         if isinstance(source, np.ndarray):
             return from_array(source, max_pixels=max_pixels)
-        raise Undecodable(
-            f"expected a path, bytes, a PIL image, an array or a tensor, got {type(source).__name__}"
-        )
+        raise Undecodable(f"expected a path, bytes, a PIL image, an array or a tensor, got {type(source).__name__}")
 
 
 def _channels_last(tensor: Tensor) -> np.ndarray:
     image = tensor[0] if tensor.ndim == 4 and tensor.shape[0] == 1 else tensor
     if image.ndim != 3 or image.shape[0] != 3 or not image.is_floating_point():
-        raise Undecodable(
-            f"expected a float tensor [3, H, W] or [1, 3, H, W] in 0..1, got {tensor.dtype}"
-            f" {list(tensor.shape)}"
-        )
+        raise Undecodable(f"expected a float tensor [3, H, W] or [1, 3, H, W] in 0..1, got {tensor.dtype} {list(tensor.shape)}")
     return image.detach().to("cpu", torch.float32).permute(1, 2, 0).numpy()
 
 

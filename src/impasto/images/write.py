@@ -27,13 +27,9 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool = False, bits:
     _check_name(target, bits=bits)
     try:
         if target.is_dir():
-            raise OutputError(
-                f"{target} is a folder; give a file's name, like {target / 'picture.png'}", path=target
-            )
+            raise OutputError(f"{target} is a folder; give a file's name, like {target / 'picture.png'}", path=target)
         if not overwrite and os.path.lexists(target):
-            raise OutputError(
-                f"{target} exists; choose another name with -o, or replace it with --overwrite", path=target
-            )
+            raise OutputError(f"{target} exists; choose another name with -o, or replace it with --overwrite", path=target)
         make_folder(target.parent)
         target.is_file()  # now that its folder exists, the system says whether the name is too long
         with tempfile.TemporaryFile(dir=target.parent):
@@ -44,16 +40,12 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool = False, bits:
 
 def _check_name(path: Path, *, bits: int) -> None:
     if "\0" in str(path):
-        raise OutputError(
-            f"{str(path)!r} holds a zero character, which no file name can; remove it", path=path
-        )
+        raise OutputError(f"{str(path)!r} holds a zero character, which no file name can; remove it", path=path)
     if path.suffix.lower() not in FORMATS:
         near = difflib.get_close_matches(path.suffix.lower(), FORMATS, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else f"end it in one of {', '.join(FORMATS)}"
         said = f"the extension {path.suffix} is unknown" if path.suffix != "" else "the name has no extension"
-        raise OutputError(
-            f"{path} cannot be written: {said}; {hint} (known are {', '.join(FORMATS)})", path=path
-        )
+        raise OutputError(f"{path} cannot be written: {said}; {hint} (known are {', '.join(FORMATS)})", path=path)
     check_format(path.suffix, bits=bits)
 
 

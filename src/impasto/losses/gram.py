@@ -25,7 +25,7 @@ class _GramSum(torch.autograd.Function):
         return torch.bmm(rows, rows.transpose(1, 2))
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, upstream: Tensor) -> Tensor:
         (features,) = ctx.saved_tensors
         batch, channels, height, width = features.shape

@@ -1,7 +1,7 @@
 """The box lower ≤ x ≤ upper, kept by projection (Bertsekas 1982): a step that would leave it ends on its face.
 
-Coordinates that stand on a face while the descent direction points out of the box are frozen for the step, so that they neither bend
-the quasi-Newton direction of the others nor count as curvature.
+Coordinates that stand on a face while the descent direction points out of the box are frozen for the step, so that they neither
+bend the quasi-Newton direction of the others nor count as curvature.
 """
 
 from __future__ import annotations

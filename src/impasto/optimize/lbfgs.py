@@ -1,8 +1,8 @@
 """L-BFGS without line search: x ← P(x − H·g), H from the last m pairs (s, y) by the two-loop recursion.
 
-Nocedal and Wright 2006, algorithm 7.4.  Unit steps are what style transfer uses since 2015: an evaluation costs as much as a step, and
-the loop guards against the rare bad one.  Departures: the first step is short and of a known size, since H is unknown then; a pair
-enters only with positive curvature; box bounds by projection (bounds.py).
+Nocedal and Wright 2006, algorithm 7.4.  Unit steps are what style transfer uses since 2015: an evaluation costs as much as a
+step, and the loop guards against the rare bad one.  Departures: the first step is short and of a known size, since H is unknown
+then; a pair enters only with positive curvature; box bounds by projection (bounds.py).
 """
 
 from __future__ import annotations
@@ -41,8 +41,6 @@ class Lbfgs:
 
     def retreat(self) -> Tensor:
         """Another, shorter step from the last point, the history dropped: the step from there went wrong."""
-        if self._x is None:
-            raise RuntimeError("retreat() before the first step()")
         self.shrink *= 0.5
         self._s, self._y = [], []
         return self._move()
@@ -57,7 +55,8 @@ class Lbfgs:
             del self._s[0], self._y[0]
 
     def _move(self) -> Tensor:
-        assert self._x is not None and self._g is not None  # noqa: S101 - both callers have set them
+        if self._x is None or self._g is None:
+            raise RuntimeError("retreat() before the first step()")
         x, gradient = self._x, self._g
         free = self.bounds.free(x, gradient) if self.bounds is not None else None
         reduced = gradient if free is None else gradient * free
@@ -72,7 +71,8 @@ class Lbfgs:
         if not self._s:
             norm = gradient.norm()
             length = self.shrink * self.first_step_rms * gradient.numel() ** 0.5
-            return -gradient * (length / norm.clamp_min(torch.finfo(gradient.dtype).tiny))
+            scale: Tensor = length / norm.clamp_min(torch.finfo(gradient.dtype).tiny)
+            return -gradient * scale
         q = gradient.clone()
         rho = [1 / torch.dot(s, y) for s, y in zip(self._s, self._y, strict=True)]
         alphas = []

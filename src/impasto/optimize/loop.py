@@ -1,7 +1,7 @@
 """The guarded loop: evaluate, check, step; a bad evaluation goes back to the last good point.
 
-Bad is a value or gradient that is not finite, or a value over ten times the last good one.  Then the optimiser retreats: last good
-point, history dropped, step halved.  Each retreat is recorded, and too many in a row end the run.
+Bad is a value or gradient that is not finite, or a value over ten times the last good one.  Then the optimiser retreats: last
+good point, history dropped, step halved.  Each retreat is recorded, and too many in a row end the run.
 """
 
 from __future__ import annotations

@@ -16,7 +16,12 @@ from impasto.vgg import Vgg, load
 
 def network_for(settings: Settings) -> Vgg:
     """The network that the settings name, on their device."""
-    return load(settings.network, pooling=settings.pooling, edges=settings.edges, device=device.resolve(settings.device))
+    return load(
+        settings.network,
+        pooling=settings.pooling,
+        edges=settings.edges,
+        device=device.resolve(settings.device),
+    )
 
 
 def prepare(settings: Settings, inputs: Inputs) -> Run:
@@ -28,8 +33,9 @@ def stylize(content: Any, style: Any, *, on_step: Callable[[Step], object] | Non
     """Makes a picture with the content of one picture in the style of another, or of several, blended equally.
 
     `content`, `style`: a path, the bytes of a picture file, a PIL image, a NumPy array [H, W], [H, W, 3 or 4] (uint8, uint16, or
-    float 0..1), or a tensor [3, H, W], 0..1; `style` may be a list of these.  `on_step` is called after each evaluation with a Step; to
-    stop early, raise from it.  `settings` are the fields of `impasto.Settings`, or `preset="coursera"` and such with changes.
+    float 0..1), or a tensor [3, H, W], 0..1; `style` may be a list of these.  `on_step` is called after each evaluation with a
+    Step; to stop early, raise from it.  `settings` are the fields of `impasto.Settings`, or `preset="coursera"` and such with
+    changes.
 
     Raises InputError for what cannot be used, RunError when the optimisation fails.
     """

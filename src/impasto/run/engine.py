@@ -152,9 +152,7 @@ class Run:
     def _keep(self, iteration: int, rgb: Tensor, evaluation: Evaluation) -> None:
         height, width = self.levels[self.level].size
         step = sum(other.iterations + 1 for other in self.levels[: self.level]) + iteration
-        self.records.append(
-            Record(step, self.level + 1, width, height, iteration, evaluation.value, evaluation.parts)
-        )
+        self.records.append(Record(step, self.level + 1, width, height, iteration, evaluation.value, evaluation.parts))
         if self._first is None:
             self._first = evaluation.value
         if self._best is None or evaluation.value <= self._best[0]:
@@ -168,7 +166,10 @@ class Run:
         for style in self.inputs.styles:
             own = (style.rgb.shape[1], style.rgb.shape[2])
             styles.append(
-                resize(style.rgb[None], levels.style_size(self.settings, own, size, min_side_px=self._min_side_px))
+                resize(
+                    style.rgb[None],
+                    levels.style_size(self.settings, own, size, min_side_px=self._min_side_px),
+                )
             )
         return content.to(self.vgg.device), [style.to(self.vgg.device) for style in styles]
 

@@ -26,7 +26,9 @@ def seconds_per_pixel(run: Run) -> float:
 
 
 def bytes_per_pixel(run: Run) -> float:
-    """Memory that one pixel of the last level needs: kept activations, their gradients in passing, and the optimiser's history."""
+    """Memory that one pixel of the last level needs: kept activations, their gradients in passing, and the optimiser's
+    history.
+    """
     architecture = run.vgg.architecture
     deepest = max(architecture.index(layer) for layer in run.layers)
     kept = sum(conv.channels_out / conv.stride**2 for conv in architecture.convs[: deepest + 1])

@@ -1,11 +1,12 @@
 """Coarse to fine: the sizes of a run and the iterations at each.
 
-A level's size follows from the final size and the level's distance from it alone, and its iterations from its size alone, so a run at
-256 px is the prefix of the run at 1,024 px: an honest preview.
+A level's size follows from the final size and the level's distance from it alone, and its iterations from its size alone, so a
+run at 256 px is the prefix of the run at 1,024 px: an honest preview.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,7 +36,7 @@ def default_iterations(long_side_px: int) -> int:
 
     300 at 128 px, then less by a factor of 2^0.5 per doubling, never below 50.
     """
-    return max(50, round(300 * (COARSEST_PX / max(long_side_px, COARSEST_PX)) ** 0.5))
+    return max(50, round(300 * math.sqrt(COARSEST_PX / max(long_side_px, COARSEST_PX))))
 
 
 def final_size(settings: Settings, content: tuple[int, int]) -> tuple[int, int]:
@@ -93,8 +94,8 @@ def check_inputs(content: Picture, styles: list[Picture], *, min_side_px: int) -
 def style_size(settings: Settings, style: tuple[int, int], level: tuple[int, int], *, min_side_px: int) -> tuple[int, int]:
     """The size (height, width) at which a style is measured for a level.
 
-    Its long side is the picture's, so strokes keep their size relative to the picture at every level; it is never enlarged, since that
-    would teach the picture the blur; a side that the deepest layer needs is kept.
+    Its long side is the picture's, so strokes keep their size relative to the picture at every level; it is never enlarged,
+    since that would teach the picture the blur; a side that the deepest layer needs is kept.
     """
     if settings.style_fit == "stretch":
         return level

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Final, Literal
 
@@ -52,7 +53,7 @@ def plot(records: Sequence[Record], form: str) -> bytes:
         if any(name in r.parts for r in records):
             values = [r.parts.get(name, float("nan")) for r in records]
             axes.plot(steps, values, label=f"J {name}", linewidth=1.1)
-    for before, after in zip(records, records[1:], strict=False):
+    for before, after in pairwise(records):
         if after.level != before.level:
             axes.axvline(after.step, color="grey", linestyle="--", linewidth=0.8)
     axes.set(xlabel="step", ylabel="loss", yscale="log" if any(r.loss > 0 for r in records) else "linear")

@@ -76,9 +76,7 @@ def result_of(run: Run) -> Result:
 def facts_of(run: Run) -> dict[str, Any]:
     """The manifest of a run as it stands."""
     inputs = run.inputs
-    described = {
-        role: manifests.describe_picture(picture, inputs.paths.get(role)) for role, picture in inputs.roles().items()
-    }
+    described = {role: manifests.describe_picture(picture, inputs.paths.get(role)) for role, picture in inputs.roles().items()}
     levels = []
     for number, level in enumerate(run.levels, 1):
         records = [record for record in run.records if record.level == number]

@@ -1,6 +1,7 @@
 """A run that ends in a file and loses nothing on the way: names, locks, checkpoints, intermediate pictures, interruption.
 
-Of one output name, `output/cat_monet.png`, follow all others: `cat_monet.png.json` (manifest), `cat_monet-0100.png` (intermediate),
+Of one output name, `output/cat_monet.png`, follow all others: `cat_monet.png.json` (manifest), `cat_monet-0100.png`
+(intermediate),
 `cat_monet.checkpoint` (while unfinished), `.cat_monet.lock` (while running).
 """
 
@@ -128,10 +129,14 @@ def _release(lock: FileLock, target: Target) -> None:
 def _unclaimed(target: Target, error: Exception) -> OutputError:
     if isinstance(error, Timeout):
         return OutputError(
-            f"another run is writing {target.picture} now; wait for it, or choose another name with -o", path=target.picture
+            f"another run is writing {target.picture} now; wait for it, or choose another name with -o",
+            path=target.picture,
         )
     reason = error.strerror if isinstance(error, OSError) else error
-    return OutputError(f"{target.picture.parent} cannot be written: {reason}; choose another place with -o", path=target.picture)
+    return OutputError(
+        f"{target.picture.parent} cannot be written: {reason}; choose another place with -o",
+        path=target.picture,
+    )
 
 
 def _exists(taken: Path) -> OutputError:
@@ -162,9 +167,7 @@ class ToFile:
         self._warnings: list[str] = []
         self._checkpoint_cost_s = 0.0
 
-    def make(
-        self, *, stop: Callable[[], bool] = lambda: False, on_step: Callable[[Step], object] = lambda _: None
-    ) -> Outcome:
+    def make(self, *, stop: Callable[[], bool] = lambda: False, on_step: Callable[[Step], object] = lambda _: None) -> Outcome:
         """Runs to the end, or until `stop`; writes the picture so far and a checkpoint in that case.
 
         Raises RunError, and OutputError when the result cannot be written; a checkpoint stays then.
@@ -258,7 +261,9 @@ def _sha256(path: Path) -> str | None:
 
 @contextlib.contextmanager
 def resumed(path: Path) -> Iterator[ToFile]:
-    """The run of a checkpoint, ready to go on; ours alone while inside.  Raises CheckpointError, or OutputError when it is at work."""
+    """The run of a checkpoint, ready to go on; ours alone while inside.  Raises CheckpointError, or OutputError when it is at
+    work.
+    """
     saved = checkpoints.read(path)
     try:
         facts = dict(saved.facts)

@@ -40,9 +40,7 @@ class Failed(Exception):
         self.passing = passing
 
 
-def receive(
-    url: str, part: Path, *, size: int, progress: Callable[[int, int | None], None] | None, pace: Pace
-) -> None:
+def receive(url: str, part: Path, *, size: int, progress: Callable[[int, int | None], None] | None, pace: Pace) -> None:
     """Completes the file `part` of `size` bytes; what it holds already is not asked for again.
 
     Raises Failed when the fault is not a passing one or lasts; OutputError when `part` cannot be written.
@@ -66,16 +64,12 @@ def _held(part: Path) -> int:
     return part.stat().st_size if part.exists() else 0
 
 
-def _go(
-    url: str, part: Path, *, size: int, progress: Callable[[int, int | None], None] | None, silence_s: float
-) -> None:
+def _go(url: str, part: Path, *, size: int, progress: Callable[[int, int | None], None] | None, silence_s: float) -> None:
     """One connection; returns when the server has sent all it has."""
     held = _held(part)
     headers = {"User-Agent": "impasto"} | ({"Range": f"bytes={held}-"} if held else {})
     try:
-        with urllib.request.urlopen(
-            urllib.request.Request(url, headers=headers), timeout=silence_s
-        ) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=silence_s) as answer:
             # A server that ignores Range answers 200 with the file from its start.
             goes_on = answer.status == 206 and _starts_at(answer.headers.get("Content-Range", ""), held)
             if answer.status == 206 and not goes_on:
@@ -87,9 +81,7 @@ def _go(
     except urllib.error.HTTPError as error:
         if error.code == 416:
             return  # nothing is left to send; the hash tells whether what is here is right
-        raise Failed(
-            f"the server answered {error.code} {error.reason}", passing=error.code in _PASSING
-        ) from None
+        raise Failed(f"the server answered {error.code} {error.reason}", passing=error.code in _PASSING) from None
     except (OSError, http.client.HTTPException, ValueError) as error:
         reason = getattr(error, "reason", error)
         passing = not isinstance(reason, ssl.SSLCertVerificationError) and not isinstance(error, ValueError)
@@ -98,9 +90,7 @@ def _go(
         raise Failed(f"the connection broke after {received} of {total} bytes", passing=True)
 
 
-def _copy(
-    answer: Any, part: Path, received: int, total: int, *, progress: Callable[[int, int | None], None] | None
-) -> int:
+def _copy(answer: Any, part: Path, received: int, total: int, *, progress: Callable[[int, int | None], None] | None) -> int:
     """Appends to the part from `received` on, and returns how far it got."""
     with _open(part, received) as file:
         while chunk := answer.read(_CHUNK_BYTES):

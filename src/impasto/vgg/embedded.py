@@ -4,7 +4,7 @@ files are known.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -26,27 +26,33 @@ def embedded_file(name: str) -> Iterator[Path]:
         yield path
 
 
-def oxford_channels(
-    architecture: Architecture, tensors: Mapping[str, Tensor]
-) -> Literal["RGB", "BGR"] | None:
-    """The channel order of the tensors when they are Oxford's VGG-19, else None.
+def is_oxford(architecture: Architecture, tensors: Mapping[str, Tensor]) -> bool:
+    """Whether the tensors mean to be Oxford's VGG-19: most of its biases are theirs.
 
-    Every port of that network has the same numbers from conv1_2 on, of which a few filters a layer are looked
-    at; only conv1_1 tells whether it was turned to RGB.  Most layers must agree, not all, so that a damaged
-    copy is still held to its check values.
+    Biases, because they survive what may go wrong with kernels (channels turned, height and width exchanged);
+    most, not all, so that a damaged copy is still held to its check values.
     """
     if architecture != VGG19:
+        return False
+    keys = [f"{name}.bias" for name in VGG19.layers]
+    genuine = _genuine(keys)
+    return 2 * sum(_alike(tensors[key], genuine[key]) for key in keys) > len(keys)
+
+
+def oxford_channels(architecture: Architecture, tensors: Mapping[str, Tensor]) -> Literal["RGB", "BGR"] | None:
+    """The channel order of the tensors when they are Oxford's VGG-19, else None; conv1_1 alone depends on it."""
+    if not is_oxford(architecture, tensors):
         return None
-    with embedded_file("vgg19") as path:
-        genuine = safetensors.read(path).tensors
-    deeper = [f"{name}.weight" for name in VGG19.layers[1:]]
-    alike = sum(_alike(tensors[key][:4], genuine[key][:4]) for key in deeper)
-    if 2 * alike <= len(deeper):
-        return None
-    first, reference = tensors["conv1_1.weight"], genuine["conv1_1.weight"]
+    first = tensors["conv1_1.weight"]
+    reference = _genuine(["conv1_1.weight"])["conv1_1.weight"]
     if _alike(first, reference):
         return "BGR"
     return "RGB" if _alike(first.flip(1), reference) else None
+
+
+def _genuine(keys: Sequence[str]) -> dict[str, Tensor]:
+    with embedded_file("vgg19") as path:
+        return safetensors.read_some(path, keys)
 
 
 def _alike(tensor: Tensor, reference: Tensor) -> bool:

@@ -20,8 +20,8 @@ class Vgg:
     """A frozen VGG whose features are differentiable in the pixels.
 
     `pooling`: max as trained, or average, which the 2015 paper found to look better.  `edges`: what the first convolution sees
-    beyond the border: zero as trained, or replicate, which keeps the border of an optimised picture clean.  Deeper layers pad with
-    zeros in both cases.
+    beyond the border: zero as trained, or replicate, which keeps the border of an optimised picture clean.  Deeper layers pad
+    with zeros in both cases.
     """
 
     def __init__(
@@ -61,7 +61,8 @@ class Vgg:
         """Activations after the ReLU of the named layers.
 
         `rgb`: [B, 3, H, W], sRGB-encoded, 0..1.  Returns {layer: [B, C, ⌊H/stride⌋, ⌊W/stride⌋]}, keys as canonical names; the
-        network stops at the deepest layer; they have the dtype of rgb, whatever dtype the network computes in.  Raises UnknownName for a layer that does not exist.
+        network stops at the deepest layer; they have the dtype of rgb, whatever dtype the network computes in.  Raises
+        UnknownName for a layer that does not exist.
         """
         wanted = {self.architecture.layer(name) for name in layers}
         found: dict[str, Tensor] = {}

@@ -41,9 +41,7 @@ FETCHABLE = {
 }
 
 
-def fetch(
-    name: str, *, progress: Callable[[int, int | None], None] | None = None, pace: Pace | None = None
-) -> Path:
+def fetch(name: str, *, progress: Callable[[int, int | None], None] | None = None, pace: Pace | None = None) -> Path:
     """Fetches a network of `FETCHABLE` and imports it; returns the imported file, at once when it is there
     already.
 
@@ -67,16 +65,12 @@ def fetch(
                 _remove(raw)
             return target
     except Timeout:
-        raise DownloadError(
-            f"{name} is being fetched by another impasto; wait until it is done", name=name
-        ) from None
+        raise DownloadError(f"{name} is being fetched by another impasto; wait until it is done", name=name) from None
     except PermissionError as error:
         raise files.output_error(folder, error) from None
 
 
-def _raw(
-    name: str, remote: Remote, folder: Path, *, progress: Callable[[int, int | None], None] | None, pace: Pace
-) -> Path:
+def _raw(name: str, remote: Remote, folder: Path, *, progress: Callable[[int, int | None], None] | None, pace: Pace) -> Path:
     """The original file, received whole and with the right sha256."""
     raw = folder / remote.url.rpartition("/")[2]
     if raw.exists():

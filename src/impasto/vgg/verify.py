@@ -69,11 +69,7 @@ def activations(weights: Weights, rgb255: Tensor) -> Iterator[tuple[str, Tensor]
     for conv in weights.architecture.convs:
         if conv.stride > stride:
             x, stride = F.max_pool2d(x, 2), conv.stride
-        x = F.relu(
-            F.conv2d(
-                x, weights.tensors[f"{conv.name}.weight"], weights.tensors[f"{conv.name}.bias"], padding=1
-            )
-        )
+        x = F.relu(F.conv2d(x, weights.tensors[f"{conv.name}.weight"], weights.tensors[f"{conv.name}.bias"], padding=1))
         yield conv.name, x
 
 
@@ -82,14 +78,8 @@ def checks(weights: Weights) -> tuple[Check, ...]:
     basic = (_complete(weights), _finite(weights))
     if not all(check.passed for check in basic):
         return basic
-    found = {
-        layer: (float(x.mean()), float(x.std()), float(x.max()))
-        for layer, x in activations(weights, synthetic_picture())
-    }
-    known = (
-        weights.architecture.name == "vgg19"
-        and oxford_channels(weights.architecture, weights.tensors) is not None
-    )
+    found = {layer: (float(x.mean()), float(x.std()), float(x.max())) for layer, x in activations(weights, synthetic_picture())}
+    known = weights.architecture.name == "vgg19" and oxford_channels(weights.architecture, weights.tensors) is not None
     return (*basic, _alive(found), *((_as_published(found),) if known else ()))
 
 
@@ -101,19 +91,13 @@ def _complete(weights: Weights) -> Check:
             if key not in weights.tensors or tuple(weights.tensors[key].shape) != expected:
                 wrong.append(key)
     count = len(weights.architecture.convs)
-    detail = (
-        f"{wrong[0]} is missing or of a wrong shape"
-        if wrong
-        else f"{count} convolutions of {weights.architecture.name}"
-    )
+    detail = f"{wrong[0]} is missing or of a wrong shape" if wrong else f"{count} convolutions of {weights.architecture.name}"
     return Check("complete", passed=not wrong, detail=detail)
 
 
 def _finite(weights: Weights) -> Check:
     # Smallest and largest carry any NaN or infinity, at a fraction of the cost of asking each number.
-    wrong = [
-        key for key, tensor in weights.tensors.items() if not torch.stack(tensor.aminmax()).isfinite().all()
-    ]
+    wrong = [key for key, tensor in weights.tensors.items() if not torch.stack(tensor.aminmax()).isfinite().all()]
     return Check("finite", not wrong, f"{wrong[0]} holds NaN or infinity" if wrong else "no NaN, no infinity")
 
 

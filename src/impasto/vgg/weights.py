@@ -92,9 +92,7 @@ def save_canonical(weights: Weights, path: Path) -> None:
     files.put(path, canonical_bytes(weights), existing="replace")
 
 
-def import_file(
-    path: str | os.PathLike[str], *, name: str | None = None, convention: str | None = None
-) -> Path:
+def import_file(path: str | os.PathLike[str], *, name: str | None = None, convention: str | None = None) -> Path:
     """Verifies a weights file and keeps it in the data folder, where `load(name)` finds it; returns the new
     file.
 

@@ -28,9 +28,7 @@ def read(path: Path) -> Contents:
     if head.startswith(b"MATLAB 5.0"):
         return matconvnet.read(path)
     if head.startswith(b"MATLAB 7.3"):
-        raise WeightsError(
-            f"{path} is a MATLAB 7.3 file; save it in MATLAB again with the option -v7", path=path
-        )
+        raise WeightsError(f"{path} is a MATLAB 7.3 file; save it in MATLAB again with the option -v7", path=path)
     if head.startswith(b"PK"):
         _check_zip(path)
         return torch_file.read(path, form="zip")
@@ -65,13 +63,9 @@ def _check_zip(path: Path) -> None:
     except (zipfile.BadZipFile, OSError, ValueError):
         raise WeightsError(f"{path} is truncated or damaged; get the file again", path=path) from None
     if "model.weights.h5" in names:
-        raise WeightsError(
-            f"{path} is a Keras archive; unzip it and give the model.weights.h5 in it", path=path
-        )
+        raise WeightsError(f"{path} is a Keras archive; unzip it and give the model.weights.h5 in it", path=path)
     if not any(name.endswith("data.pkl") for name in names):
-        raise WeightsError(
-            f"{path} is an archive without PyTorch weights; weights are read from {_KNOWN} files", path=path
-        )
+        raise WeightsError(f"{path} is an archive without PyTorch weights; weights are read from {_KNOWN} files", path=path)
 
 
 def _is_text(head: bytes) -> bool:

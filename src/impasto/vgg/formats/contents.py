@@ -52,9 +52,7 @@ def in_order(path: Path, pairs: Sequence[Pair]) -> dict[str, Pair]:
         if len(architecture.layers) == len(pairs):
             return dict(zip(architecture.layers, pairs, strict=True))
     known = ", ".join(f"{a.name} has {len(a.layers)}" for a in ARCHITECTURES.values())
-    raise WeightsError(
-        f"{path} holds {len(pairs)} convolutions, but {known}; give a file of one of these", path=path
-    )
+    raise WeightsError(f"{path} holds {len(pairs)} convolutions, but {known}; give a file of one of these", path=path)
 
 
 def assemble(path: Path, pairs: Mapping[str, Pair]) -> tuple[Architecture, dict[str, Tensor]]:
@@ -75,8 +73,7 @@ def assemble(path: Path, pairs: Mapping[str, Pair]) -> tuple[Architecture, dict[
         )
     if unknown:
         raise WeightsError(
-            f"{path} holds {_some(unknown)}, which {architecture.name} does not have; "
-            f"only VGG-19 and VGG-16 are known",
+            f"{path} holds {_some(unknown)}, which {architecture.name} does not have; only VGG-19 and VGG-16 are known",
             path=path,
             unknown=unknown,
         )

@@ -32,9 +32,7 @@ def read(path: Path) -> Contents:
             root = file.get("model_weights", file)
             arrays = list(_by_attributes(root) if "layer_names" in root.attrs else _by_vars(root))
     except (OSError, KeyError, RuntimeError, ValueError, TypeError) as error:
-        raise WeightsError(
-            f"{path} is a damaged HDF5 file ({_line(error)}); get it again", path=path
-        ) from None
+        raise WeightsError(f"{path} is a damaged HDF5 file ({_line(error)}); get it again", path=path) from None
     architecture, tensors = assemble(path, _pairs(path, arrays))
     return Contents(architecture, tensors, CONVENTIONS["caffe"], f"Keras {path.name}")
 

@@ -25,15 +25,12 @@ def named_pairs(path: Path, keys: Iterable[str], get: Callable[[str], Tensor]) -
     """
     keys = list(keys)
     if any(key.endswith("running_mean") for key in keys):
-        raise WeightsError(
-            f"{path} is a network with batch normalisation; give VGG-19 or VGG-16 without it", path=path
-        )
+        raise WeightsError(f"{path} is a network with batch normalisation; give VGG-19 or VGG-16 without it", path=path)
     parts = _parts(keys)
     if not parts:
         some = ", ".join(keys[:3])
         raise WeightsError(
-            f"{path} holds no VGG convolutions (its keys: {some or 'none'}); "
-            f"give a file with keys such as features.0.weight",
+            f"{path} holds no VGG convolutions (its keys: {some or 'none'}); give a file with keys such as features.0.weight",
             path=path,
         )
     for name, part in parts.items():
@@ -60,7 +57,5 @@ def _parts(keys: list[str]) -> dict[str, dict[str, str]]:
 
 def _names(indices: set[int]) -> dict[int, str]:
     """The layer at each index, in the network that has most of these indices."""
-    best = max(
-        ARCHITECTURES.values(), key=lambda architecture: len(indices & set(architecture.torch_indices))
-    )
+    best = max(ARCHITECTURES.values(), key=lambda architecture: len(indices & set(architecture.torch_indices)))
     return dict(zip(best.torch_indices, best.layers, strict=True))

@@ -27,18 +27,14 @@ def read(path: Path) -> Contents:
     try:
         file = scipy.io.loadmat(path, variable_names=["layers", "meta", "normalization"])
     except Exception as error:  # a damaged file raises anything, from zlib's errors to MemoryError
-        raise WeightsError(
-            f"{path} is a damaged .mat file ({type(error).__name__}); get it again", path=path
-        ) from None
+        raise WeightsError(f"{path} is a damaged .mat file ({type(error).__name__}); get it again", path=path) from None
     if "layers" not in file:
         raise WeightsError(f"{path} has no variable `layers`; give a network of MatConvNet", path=path)
     try:
         pairs = _pairs(file["layers"])
         convention = _convention(file)
     except (IndexError, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise WeightsError(
-            f"{path} is not laid out as MatConvNet does it ({error}); give its original", path=path
-        ) from None
+        raise WeightsError(f"{path} is not laid out as MatConvNet does it ({error}); give its original", path=path) from None
     architecture, tensors = assemble(path, pairs)
     return Contents(architecture, tensors, convention, f"MatConvNet {path.name}")
 
@@ -50,9 +46,7 @@ def _pairs(layers: Any) -> dict[str, Pair]:
         name = str(layer["name"].reshape(-1)[0])
         if _NAME.fullmatch(name):
             kernel, bias = layer["weights"].reshape(-1)[:2]
-            pairs[name] = Pair(
-                from_hwio(torch.from_numpy(_plain(kernel))), torch.from_numpy(_plain(bias).reshape(-1))
-            )
+            pairs[name] = Pair(from_hwio(torch.from_numpy(_plain(kernel))), torch.from_numpy(_plain(bias).reshape(-1)))
     return pairs
 
 

@@ -28,9 +28,7 @@ def read(path: Path) -> Contents:
             pairs = named_pairs(path, list(file.keys()), file.get_tensor)
             architecture, tensors = assemble(path, pairs)
     except (SafetensorError, OSError, UnicodeDecodeError) as error:
-        raise WeightsError(
-            f"{path} is a damaged safetensors file ({error}); get it again", path=path
-        ) from None
+        raise WeightsError(f"{path} is a damaged safetensors file ({error}); get it again", path=path) from None
     own = metadata.get("format", "").startswith("impasto-vgg ")
     notes = {key: value for key, value in metadata.items() if key not in _KNOWN} if own else {}
     return Contents(
@@ -53,9 +51,7 @@ def _convention(path: Path, metadata: dict[str, str]) -> Convention:
         if metadata["channels"] not in {"RGB", "BGR"}:
             raise ValueError(metadata["channels"])
         channels = cast(Literal["RGB", "BGR"], metadata["channels"])
-        return Convention(
-            channels, float(metadata["range"]), _three(metadata["mean"]), _three(metadata["std"])
-        )
+        return Convention(channels, float(metadata["range"]), _three(metadata["mean"]), _three(metadata["std"]))
     except (KeyError, ValueError) as error:
         raise WeightsError(
             f"{path} does not describe its input rightly ({error}); import the original again", path=path
@@ -80,9 +76,7 @@ def canonical_bytes(weights: Weights, *, dtype: torch.dtype = torch.float32) -> 
         "source": weights.source,
         **weights.notes,
     }
-    return _sorted(
-        save({key: tensor.to(dtype) for key, tensor in weights.tensors.items()}, metadata=metadata)
-    )
+    return _sorted(save({key: tensor.to(dtype) for key, tensor in weights.tensors.items()}, metadata=metadata))
 
 
 def _sorted(data: bytes) -> bytes:

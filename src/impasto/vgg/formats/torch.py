@@ -8,6 +8,7 @@ but tensors.
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -25,8 +26,10 @@ def read(path: Path, *, form: Literal["zip", "pickle"]) -> Contents:
     or of another network.
     """
     try:
-        # Mapped where possible: the classifier's 490 MB then never leave the disk.
-        found = torch.load(path, map_location="cpu", weights_only=True, mmap=form == "zip")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # advice to authors of files; what matters to users is an error
+            # Mapped where possible: the classifier's 490 MB then never leave the disk.
+            found = torch.load(path, map_location="cpu", weights_only=True, mmap=form == "zip")
     except pickle.UnpicklingError:
         raise WeightsError(
             f"{path} holds more than tensors, or is damaged, and is not loaded, as pickles can run code; "
@@ -49,8 +52,7 @@ def _state(path: Path, found: object) -> dict[str, Tensor]:
         found = found["state_dict"]
     if not isinstance(found, Mapping):
         raise WeightsError(
-            f"{path} holds a {type(found).__name__}, not a state dict; "
-            f"save it with torch.save(model.state_dict(), …)",
+            f"{path} holds a {type(found).__name__}, not a state dict; save it with torch.save(model.state_dict(), …)",
             path=path,
         )
     return {str(key): value for key, value in found.items() if isinstance(value, Tensor)}
