@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 from typer.testing import CliRunner, Result
 
 from impasto.cli.weights import app
@@ -45,28 +46,29 @@ def test_show_tells_origin_and_input() -> None:
         assert words in text
 
 
-def test_verify_passes_the_embedded_network_and_refuses_a_wrong_convention() -> None:
+def test_verify_passes_the_embedded_network() -> None:
     text = impasto_weights("verify").output
     assert text.count("ok: ") == 4
-    assert "does not pass" in fails(WeightsError, "verify", "vgg19", "--convention", "torchvision")
+
+
+def test_verify_shows_what_is_wrong_and_fails(tmp_path: Path, write: SimpleNamespace) -> None:
+    tensors = {**write.placeholder(), "conv1_1.bias": torch.full((64,), torch.nan)}
+    write.pth(tmp_path / "caffe.pth", tensors)
+    assert "WRONG: conv1_1.bias holds NaN" in impasto_weights("verify", str(tmp_path / "caffe.pth")).output
+    assert "does not pass" in fails(WeightsError, "verify", str(tmp_path / "caffe.pth"))
     assert "did you mean vgg19" in fails(UnknownName, "verify", "vgg-19")
 
 
 def test_import_keeps_a_file_under_its_name(tmp_path: Path, write: SimpleNamespace) -> None:
-    path = tmp_path / "[red]vgg16-397923af.pth"
+    path = tmp_path / "[red]vgg16.pth"
     write.pth(path, write.placeholder())
-    assert "--network mine" in impasto_weights("import", str(path), "--name", "mine").output
+    assert "--convention" in fails(WeightsError, "import", str(path))
+    assert "--network a" in impasto_weights("import", str(path), "--name", "a", "--convention", "caffe").output
     assert "imported" in impasto_weights("list").output
-    text = impasto_weights("show", "mine").output
+    text = impasto_weights("show", "a").output
     assert "vgg16, 13 convolutions" in text
-    assert "[red]vgg16-397923af.pth" in text
-    assert "already imported" in fails(WeightsError, "import", str(path), "--name", "mine")
-
-
-def test_import_asks_for_the_convention_that_nothing_tells(tmp_path: Path, write: SimpleNamespace) -> None:
-    write.pth(tmp_path / "a.pth", write.placeholder())
-    assert "--convention" in fails(WeightsError, "import", str(tmp_path / "a.pth"))
-    assert impasto_weights("import", str(tmp_path / "a.pth"), "--convention", "caffe").exit_code == 0
+    assert "[red]vgg16.pth" in text
+    assert "already imported" in fails(WeightsError, "import", str(path), "--name", "a")
 
 
 def test_fetch_hands_its_name_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -78,4 +80,4 @@ def test_fetch_hands_its_name_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     monkeypatch.setattr("impasto.vgg.fetch.fetch", fake)
     assert "--network vgg16-torchvision" in impasto_weights("fetch", "vgg16-torchvision").output
     monkeypatch.undo()
-    assert "did you mean" in fails(UnknownName, "fetch", "vgg16")
+    assert "choose from vgg19-torchvision" in fails(UnknownName, "fetch", "vgg16")

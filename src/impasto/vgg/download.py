@@ -79,6 +79,7 @@ def _go(url: str, part: Path, *, size: int, progress: Callable[[int, int | None]
             total = received + int(length) if length is not None else None
             received = _copy(answer, part, received, total if total is not None else size, progress=progress)
     except urllib.error.HTTPError as error:
+        error.close()
         if error.code == 416:
             return  # nothing is left to send; the hash tells whether what is here is right
         raise Failed(f"the server answered {error.code} {error.reason}", passing=error.code in _PASSING) from None

@@ -44,9 +44,10 @@ class Vgg:
         convention = weights.convention
         reverse = convention.channels == "BGR"
         order = [2, 1, 0] if reverse else [0, 1, 2]
+        first = self.architecture.layers[0]
         for conv in self.architecture.convs:
             kernel = weights.tensors[f"{conv.name}.weight"].to(self.device, dtype)
-            if conv.channels_in == 3 and reverse:
+            if conv.name == first and reverse:
                 kernel = kernel.flip(1)  # so that RGB need not be reordered at each step; exact
             self._kernels[conv.name] = kernel.contiguous(memory_format=torch.channels_last)
             self._biases[conv.name] = weights.tensors[f"{conv.name}.bias"].to(self.device, dtype)
@@ -76,7 +77,7 @@ class Vgg:
                 stride = conv.stride
                 x = F.max_pool2d(x, 2) if self.pooling == "max" else F.avg_pool2d(x, 2)
             padding = 1
-            if conv.channels_in == 3 and self.edges == "replicate":
+            if conv.name == self.architecture.layers[0] and self.edges == "replicate":
                 x, padding = F.pad(x, (1, 1, 1, 1), mode="replicate"), 0
             x = F.conv2d(x, self._kernels[conv.name], self._biases[conv.name], padding=padding)
             # In place is exact: a convolution's backward pass needs its input and kernel, never its output.

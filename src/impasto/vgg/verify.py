@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from impasto.vgg.embedded import oxford_channels
+from impasto.vgg.embedded import is_oxford
 from impasto.vgg.parameters import Weights
 
 # mean, standard deviation, maximum of each layer of Oxford's VGG-19; 64×64 picture, max pooling, zero padding
@@ -79,7 +79,7 @@ def checks(weights: Weights) -> tuple[Check, ...]:
     if not all(check.passed for check in basic):
         return basic
     found = {layer: (float(x.mean()), float(x.std()), float(x.max())) for layer, x in activations(weights, synthetic_picture())}
-    known = weights.architecture.name == "vgg19" and oxford_channels(weights.architecture, weights.tensors) is not None
+    known = is_oxford(weights.architecture, weights.tensors)
     return (*basic, _alive(found), *((_as_published(found),) if known else ()))
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
+from torch import Tensor
 
 from impasto.errors import WeightsError
 from impasto.vgg.formats.contents import Contents, assemble
@@ -28,7 +30,7 @@ def read(path: Path) -> Contents:
             pairs = named_pairs(path, list(file.keys()), file.get_tensor)
             architecture, tensors = assemble(path, pairs)
     except (SafetensorError, OSError, UnicodeDecodeError) as error:
-        raise WeightsError(f"{path} is a damaged safetensors file ({error}); get it again", path=path) from None
+        raise _damaged(path, error) from None
     own = metadata.get("format", "").startswith("impasto-vgg ")
     notes = {key: value for key, value in metadata.items() if key not in _KNOWN} if own else {}
     return Contents(
@@ -38,6 +40,19 @@ def read(path: Path) -> Contents:
         metadata["source"] if own and "source" in metadata else path.name,
         notes,
     )
+
+
+def read_some(path: Path, keys: Sequence[str]) -> dict[str, Tensor]:
+    """Tensors of a canonical file by key, float32, the rest unread; raises WeightsError when it is damaged."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {key: file.get_tensor(key).float() for key in keys}
+    except (SafetensorError, OSError, UnicodeDecodeError) as error:
+        raise _damaged(path, error) from None
+
+
+def _damaged(path: Path, error: Exception) -> WeightsError:
+    return WeightsError(f"{path} is a damaged safetensors file ({error}); get it again", path=path)
 
 
 def _convention(path: Path, metadata: dict[str, str]) -> Convention:

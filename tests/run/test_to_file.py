@@ -1,0 +1,264 @@
+"""A run to a file loses nothing: names, locks, checkpoints, interruption, full disks."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from impasto import checkpoint, files, manifest
+from impasto.errors import CheckpointError, OutputError
+from impasto.images import read
+from impasto.presets import resolve
+from impasto.run import Run, gather
+from impasto.run import to_file as to_file_module
+from impasto.run.to_file import Outcome, Target, ToFile, claim, default_picture, resumed
+from impasto.vgg import Vgg
+
+from ..conftest import painting, photo, tiny_weights
+
+VALUES = {"size": 64, "iterations": 6}
+
+
+def run_of(**values: Any) -> Run:
+    settings = resolve({**VALUES, **values})
+    vgg = Vgg(tiny_weights(), pooling=settings.pooling, edges=settings.edges)
+    return Run(settings, gather(photo(75, 100), [painting(60, 80)], settings), vgg)
+
+
+@pytest.fixture(autouse=True)
+def resume_with_the_tiny_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        to_file_module, "network_for", lambda settings: Vgg(tiny_weights(), pooling=settings.pooling, edges=settings.edges)
+    )
+
+
+def make(target: Target, *, stop_after: int | None = None, every_s: float = 1e9, **values: Any) -> Outcome:
+    steps = 0
+
+    def count(_: Any) -> None:
+        nonlocal steps
+        steps += 1
+
+    job = ToFile(run_of(**values), target, checkpoint_every_s=every_s)
+    return job.make(stop=lambda: stop_after is not None and steps >= stop_after, on_step=count)
+
+
+def pixels(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path))
+
+
+def left_behind(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_finished_run_leaves_its_picture_and_manifest_only(tmp_path: Path) -> None:
+    with claim(Target(tmp_path / "a.png"), named_by_user=True, bits=8) as target:
+        outcome = make(target)
+    assert outcome.finished
+    assert left_behind(tmp_path) == ["a.png", "a.png.json"]
+    assert manifest.load(tmp_path / "a.png")["settings"]["size"] == 64
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif"])
+def test_the_manifest_is_in_the_file_too(tmp_path: Path, suffix: str) -> None:
+    picture = make(Target(tmp_path / f"a{suffix}")).picture
+    assert picture is not None
+    manifest.sidecar(picture).unlink()
+    assert manifest.load(picture)["finished"] is True
+
+
+@pytest.mark.parametrize("stop_after", [1, 4, 7])
+def test_an_interrupted_and_resumed_run_equals_the_undisturbed_one(tmp_path: Path, stop_after: int) -> None:
+    whole = make(Target(tmp_path / "whole.png"), size=128, levels=2, iterations=4)
+    part = make(Target(tmp_path / "part.png"), stop_after=stop_after, size=128, levels=2, iterations=4)
+    assert not part.finished and part.checkpoint is not None and part.picture is not None
+    assert pixels(part.picture).shape == (96, 128, 3)
+    with resumed(part.checkpoint) as job:
+        rest = job.make()
+    assert rest.finished and rest.picture == part.picture.absolute()
+    assert whole.picture is not None
+    np.testing.assert_array_equal(pixels(part.picture), pixels(whole.picture))
+    assert left_behind(tmp_path) == ["part.png", "part.png.json", "whole.png", "whole.png.json"]
+
+
+def test_a_moved_checkpoint_continues_where_it_is(tmp_path: Path) -> None:
+    part = make(Target(tmp_path / "a.png"), stop_after=3)
+    assert part.checkpoint is not None
+    (tmp_path / "else").mkdir()
+    moved = part.checkpoint.rename(tmp_path / "else" / "b.checkpoint")
+    with resumed(moved) as job:
+        job.make()
+    assert left_behind(tmp_path / "else") == ["b.png", "b.png.json"]
+
+
+def test_a_partial_picture_that_was_changed_is_not_replaced(tmp_path: Path) -> None:
+    part = make(Target(tmp_path / "a.png"), stop_after=3)
+    assert part.picture is not None and part.checkpoint is not None
+    part.picture.write_bytes(b"mine now")
+    with resumed(part.checkpoint) as job, pytest.raises(OutputError, match="exists"):
+        job.make()
+    assert part.picture.read_bytes() == b"mine now"
+    assert part.checkpoint.exists()
+
+
+def test_a_default_name_is_made_unique(tmp_path: Path) -> None:
+    names = []
+    for _ in range(3):
+        with claim(Target(tmp_path / "a.png"), named_by_user=False, bits=8) as target:
+            names.append(target.picture.name)
+            target.picture.touch()
+    assert names == ["a.png", "a-2.png", "a-3.png"]
+
+
+@pytest.mark.parametrize("file", ["a.png", "a.checkpoint", "a-0100.png"])
+def test_a_name_in_use_is_refused_before_any_work(tmp_path: Path, file: str) -> None:
+    (tmp_path / file).touch()
+    with pytest.raises(OutputError, match="--overwrite"), claim(Target(tmp_path / "a.png"), named_by_user=True, bits=8):
+        pass
+    with claim(Target(tmp_path / "a.png", overwrite=True), named_by_user=True, bits=8) as target:
+        assert target.picture == tmp_path / "a.png"
+
+
+def test_two_runs_at_once_get_two_names(tmp_path: Path) -> None:
+    with (
+        claim(Target(tmp_path / "a.png"), named_by_user=False, bits=8) as one,
+        claim(Target(tmp_path / "a.png"), named_by_user=False, bits=8) as two,
+    ):
+        assert one.picture != two.picture
+        with pytest.raises(OutputError, match="another run"), claim(Target(tmp_path / "a.png"), named_by_user=True, bits=8):
+            pass
+
+
+def test_many_runs_at_once_all_keep_their_picture(tmp_path: Path) -> None:
+    def work() -> None:
+        with claim(Target(tmp_path / "a.png"), named_by_user=False, bits=8) as target:
+            make(target, iterations=1)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert left_behind(tmp_path) == sorted(f"a{n}.png{j}" for n in ("", "-2", "-3", "-4") for j in ("", ".json"))
+
+
+def test_a_checkpoint_is_at_work_once(tmp_path: Path) -> None:
+    part = make(Target(tmp_path / "a.png"), stop_after=3)
+    assert part.checkpoint is not None
+    with resumed(part.checkpoint), pytest.raises(OutputError, match="another run"), resumed(part.checkpoint):
+        pass
+
+
+def test_intermediate_pictures_are_written(tmp_path: Path) -> None:
+    make(Target(tmp_path / "a.png"), save_every=2)
+    assert [name for name in left_behind(tmp_path) if name.startswith("a-")] == ["a-0002.png", "a-0004.png"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".png", ".svg"])
+def test_losses_are_written(tmp_path: Path, suffix: str) -> None:
+    losses = tmp_path / f"losses{suffix}"
+    make(Target(tmp_path / "a.png", losses=losses))
+    if suffix == ".csv":
+        rows = losses.read_text().splitlines()
+        assert rows[0] == "step,level,width,height,iteration,J,content,style,variation"
+        assert len(rows) == 1 + 7
+    else:
+        assert losses.stat().st_size > 1000
+
+
+class Full:
+    """A disk that is full for some files."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
+        self._put, self._suffix, self.on = files.put, suffix, True
+        for module in (checkpoint, to_file_module.losses_file, sys.modules["impasto.images.write"]):
+            monkeypatch.setattr(module, "put", self.put)
+
+    def put(self, path: Path, data: bytes, **options: Any) -> None:
+        if self.on and path.suffix == self._suffix:
+            raise files.output_error(path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+        self._put(path, data, **options)
+
+
+def test_a_full_disk_at_the_end_keeps_the_work_in_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = Full(monkeypatch, ".png")
+    with pytest.raises(OutputError, match="full"):
+        make(Target(tmp_path / "a.png"))
+    assert left_behind(tmp_path) == ["a.checkpoint"]
+    full.on = False
+    with resumed(tmp_path / "a.checkpoint") as job:
+        assert job.make().finished
+    make(Target(tmp_path / "b.png"))
+    np.testing.assert_array_equal(pixels(tmp_path / "a.png"), pixels(tmp_path / "b.png"))
+
+
+def test_a_checkpoint_that_cannot_be_written_does_not_stop_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Full(monkeypatch, ".checkpoint")
+    outcome = make(Target(tmp_path / "a.png"), every_s=0)
+    assert outcome.finished and "full" in outcome.warnings[0]
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for place in (tmp_path / "file" / "a.png", Path("/proc/nowhere/a.png")):
+        with pytest.raises(OutputError), claim(Target(place), named_by_user=True, bits=8):
+            pass
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"\x08\x00\x00\x00\x00\x00\x00\x00{}      "])
+def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.checkpoint"
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match="checkpoint"), resumed(path):
+        pass
+
+
+def test_a_truncated_checkpoint_is_refused(tmp_path: Path) -> None:
+    part = make(Target(tmp_path / "a.png"), stop_after=3)
+    assert part.checkpoint is not None
+    data = part.checkpoint.read_bytes()
+    part.checkpoint.write_bytes(data[: len(data) // 2])
+    with pytest.raises(CheckpointError), resumed(part.checkpoint):
+        pass
+
+
+def test_a_checkpoint_of_other_weights_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    part = make(Target(tmp_path / "a.png"), stop_after=3)
+    assert part.checkpoint is not None
+    monkeypatch.setattr(
+        to_file_module, "network_for", lambda _: Vgg(type(tiny_weights())(**{**vars(tiny_weights()), "sha256": "1" * 64}))
+    )
+    with pytest.raises(CheckpointError, match="other weights"), resumed(part.checkpoint):
+        pass
+
+
+def test_a_checkpoint_needs_no_input_file(tmp_path: Path) -> None:
+    Image.fromarray(photo(60, 80)).save(tmp_path / "c.png")
+    settings = resolve(VALUES)
+    run = Run(settings, gather(str(tmp_path / "c.png"), [painting(60, 80)], settings), Vgg(tiny_weights(), pooling="average"))
+    run.advance()
+    ToFile(run, Target(tmp_path / "a.png")).make(stop=lambda: True)
+    (tmp_path / "c.png").unlink()
+    with resumed(tmp_path / "a.checkpoint") as job:
+        assert job.make().finished
+
+
+def test_the_default_name_names_content_and_styles() -> None:
+    settings = resolve({})
+    inputs = gather(photo(40, 40), [painting(40, 40)], settings)
+    assert default_picture(inputs) == Path("output/picture_picture.png")
+
+
+def test_the_written_picture_is_the_result(tmp_path: Path) -> None:
+    outcome = make(Target(tmp_path / "a.png"), bits=16)
+    assert outcome.result is not None and outcome.picture is not None
+    torch.testing.assert_close(read(outcome.picture).rgb, outcome.result.rgb, atol=1 / 65535, rtol=0)

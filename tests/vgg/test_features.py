@@ -1,0 +1,92 @@
+"""The network's geometry, and its features against an independent computation."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from impasto.errors import UnknownName
+from impasto.vgg import VGG16, VGG19, Architecture, Vgg, load
+
+from ..conftest import TINY, tiny_weights
+
+
+def test_torchvisions_indices_follow_from_the_table() -> None:
+    assert VGG19.torch_indices == (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34)
+    assert VGG16.torch_indices == (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "layer", "padding_px"),
+    [(VGG19, "conv4_2", 38), (VGG19, "conv5_1", 70), (VGG16, "conv4_2", 34), (VGG16, "conv5_1", 58)],
+)
+def test_the_border_reaches_as_far_as_the_padding_adds_up(architecture: Architecture, layer: str, padding_px: int) -> None:
+    assert architecture.padding_px(layer) == padding_px
+
+
+def test_a_pixel_further_in_than_the_padding_does_not_see_the_border(tiny_vgg: Vgg) -> None:
+    margin = TINY.padding_px("conv3_2")
+    side = 2 * margin + 16
+    x = torch.rand(1, 3, side, side, dtype=torch.float64)
+    wider = F.pad(x, (8, 8, 8, 8), value=0.7)
+    inner = tiny_vgg.features(x, ["conv3_2"])["conv3_2"]
+    outer = tiny_vgg.features(wider, ["conv3_2"])["conv3_2"][:, :, 2:-2, 2:-2]
+    cells = -(-margin // 4)
+    torch.testing.assert_close(inner[:, :, cells:-cells, cells:-cells], outer[:, :, cells:-cells, cells:-cells])
+
+
+@pytest.mark.parametrize("pooling", ["max", "average"])
+@pytest.mark.parametrize("size", [(40, 33), (35, 61)])
+def test_features_equal_a_plain_computation(pooling: str, size: tuple[int, int]) -> None:
+    weights = tiny_weights()
+    vgg = Vgg(weights, pooling=pooling, dtype=torch.float64)  # type: ignore[arg-type]
+    rgb = torch.rand(1, 3, *size, dtype=torch.float64)
+    x = rgb.flip(1) * 255 - torch.tensor([103.939, 116.779, 123.68], dtype=torch.float64).view(1, 3, 1, 1)
+    expected = {}
+    block = "1"
+    for conv in TINY.convs:
+        if conv.name[4] != block:
+            block = conv.name[4]
+            x = F.max_pool2d(x, 2) if pooling == "max" else F.avg_pool2d(x, 2)
+        x = F.relu(
+            F.conv2d(x, weights.tensors[f"{conv.name}.weight"].double(), weights.tensors[f"{conv.name}.bias"].double(), padding=1)
+        )
+        expected[conv.name] = x
+    found = vgg.features(rgb, TINY.layers)
+    for layer in TINY.layers:
+        torch.testing.assert_close(found[layer], expected[layer], rtol=1e-5, atol=1e-5)
+
+
+def test_relu_and_conv_name_the_same_activation(tiny_vgg: Vgg) -> None:
+    x = torch.rand(1, 3, 32, 32, dtype=torch.float64)
+    assert list(tiny_vgg.features(x, ["relu4_2"])) == ["conv4_2"]
+
+
+def test_an_unknown_layer_is_named_with_its_neighbours(tiny_vgg: Vgg) -> None:
+    with pytest.raises(UnknownName, match="did you mean conv4_2"):
+        tiny_vgg.features(torch.rand(1, 3, 32, 32, dtype=torch.float64), ["conv4_22"])
+
+
+@pytest.mark.parametrize("edges", ["zero", "replicate"])
+def test_gradients_of_features_pass_gradcheck(edges: str) -> None:
+    vgg = Vgg(tiny_weights(), pooling="average", edges=edges, dtype=torch.float64)  # type: ignore[arg-type]
+    x = torch.rand(1, 3, 8, 9, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda rgb: vgg.features(rgb, ["conv1_2", "conv2_1"])["conv2_1"], (x,))
+
+
+def test_the_real_network_has_the_published_activations() -> None:
+    side = torch.arange(64)
+    channels = [(7 * side[:, None] + 13 * side[None, :] + 29 * c) % 256 for c in range(3)]
+    rgb = torch.stack(channels)[None].float() / 255
+    found = load("vgg19").features(rgb, ["conv1_1", "conv3_4", "conv4_2", "conv5_4"])
+    for layer, mean, std, highest in [
+        ("conv1_1", 31.85693, 49.72872, 359.4321),
+        ("conv3_4", 1821.49780, 2353.42432, 16227.9873),
+        ("conv4_2", 1082.47339, 2065.59839, 29859.9258),
+        ("conv5_4", 4.27995, 19.71588, 398.5671),
+    ]:
+        values = found[layer]
+        assert float(values.mean()) == pytest.approx(mean, rel=1e-3)
+        assert float(values.std()) == pytest.approx(std, rel=1e-3)
+        assert float(values.max()) == pytest.approx(highest, rel=1e-3)
