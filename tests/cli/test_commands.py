@@ -1,0 +1,198 @@
+"""The commands on the real network at the smallest size: what they write, print and return."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from impasto import manifest
+from impasto.cli.stylize import stylize
+from impasto.presets import PRESETS, resolve
+from impasto.settings import Settings, read_file
+
+from .conftest import Ended
+
+Command = Callable[..., Ended]
+SMALL = ("--size", "64", "--iterations", "3")
+
+
+def pixels(path: Path | str) -> np.ndarray:
+    return np.asarray(Image.open(path))
+
+
+def test_stylize_writes_a_picture_and_prints_its_path(here: Path, impasto: Command) -> None:
+    ended = impasto("stylize", "photo.png", "paint.png", *SMALL)
+    assert (ended.code, ended.out) == (0, "output/photo_paint.png\n")
+    assert pixels("output/photo_paint.png").shape == (48, 64, 3)
+    assert "J " in ended.err and "--size original" in ended.err
+
+
+def test_a_second_run_gets_a_name_of_its_own(here: Path, impasto: Command) -> None:
+    assert [impasto("stylize", "photo.png", "paint.png", *SMALL, "-q").out for _ in range(2)] == [
+        "output/photo_paint.png\n",
+        "output/photo_paint-2.png\n",
+    ]
+
+
+def test_quiet_prints_the_path_only(here: Path, impasto: Command) -> None:
+    ended = impasto("stylize", "photo.png", "paint.png", *SMALL, "--quiet", "-o", "a.png")
+    assert ended == Ended(0, "a.png\n", "")
+
+
+def test_json_is_one_object(here: Path, impasto: Command) -> None:
+    facts = json.loads(impasto("stylize", "photo.png", "paint.png", *SMALL, "--json", "-o", "a.png").out)
+    assert facts["finished"] and facts["picture"] == "a.png"
+    assert facts["manifest"]["settings"]["iterations"] == 3
+
+
+def test_an_existing_picture_is_kept_without_overwrite(here: Path, impasto: Command) -> None:
+    Path("a.png").write_bytes(b"mine")
+    ended = impasto("stylize", "photo.png", "paint.png", *SMALL, "-o", "a.png")
+    assert ended.code == 2 and "--overwrite" in ended.err and Path("a.png").read_bytes() == b"mine"
+    assert impasto("stylize", "photo.png", "paint.png", *SMALL, "-o", "a.png", "--overwrite", "-q").code == 0
+    assert pixels("a.png").shape == (48, 64, 3)
+
+
+@pytest.mark.parametrize("name", ["with space.png", "brackets[1](2).png", "ünïcödé 画.png"])
+def test_any_name_works(here: Path, impasto: Command, name: str) -> None:
+    Path("photo.png").rename(name)
+    ended = impasto("stylize", name, "paint.png", *SMALL, "-q")
+    assert ended.code == 0
+    assert Path(ended.out.rstrip("\n")).name == f"{Path(name).stem}_paint.png"
+
+
+def test_a_tilde_is_the_home_folder(here: Path, impasto: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(here))
+    assert impasto("stylize", "~/photo.png", "~/paint.png", *SMALL, "-q", "-o", "~/a.png").code == 0
+    assert (here / "a.png").exists()
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.webp", "a.tif", "a.png"])
+def test_each_format_is_written(here: Path, impasto: Command, name: str) -> None:
+    assert impasto("stylize", "photo.png", "paint.png", *SMALL, "-q", "-o", name).code == 0
+    assert pixels(name).shape == (48, 64, 3)
+
+
+def test_several_styles_are_blended(here: Path, impasto: Command) -> None:
+    Image.fromarray(np.flip(pixels("paint.png"), 2)).save("other.png")
+    assert impasto("stylize", "photo.png", "paint.png", "other.png", *SMALL, "-q").out == "output/photo_paint_other.png\n"
+
+
+def test_options_win_over_the_settings_file_and_that_over_the_preset(here: Path, impasto: Command) -> None:
+    Path("s.toml").write_text('preset = "coursera"\niterations = 9\nsize = "64x48"\nsave-every = 50\n')
+    impasto("stylize", "photo.png", "paint.png", "--settings", "s.toml", "--iterations", "2", "-q", "-o", "a.png")
+    settings = manifest.load(Path("a.png"))["settings"]
+    assert (settings["preset"], settings["iterations"], settings["size"]) == ("coursera", 2, [64, 48])
+
+
+def test_repeat_makes_the_same_picture_again(here: Path, impasto: Command) -> None:
+    impasto("stylize", "photo.png", "paint.png", *SMALL, "--init", "noise", "--seed", "7", "-q", "-o", "a.png")
+    assert impasto("repeat", "a.png", "-q", "-o", "b.png").code == 0
+    np.testing.assert_array_equal(pixels("a.png"), pixels("b.png"))
+
+
+def test_repeat_finds_moved_inputs_only_when_told_and_only_the_same(here: Path, impasto: Command) -> None:
+    impasto("stylize", "photo.png", "paint.png", *SMALL, "-q", "-o", "a.png")
+    Path("photo.png").rename("moved.png")
+    assert "--content" in impasto("repeat", "a.png").err
+    assert "is not the picture it was" in impasto("repeat", "a.png", "--content", "paint.png").err
+    assert impasto("repeat", "a.png", "--content", "moved.png", "-q").code == 0
+
+
+def test_repeat_needs_a_picture_of_ours(here: Path, impasto: Command) -> None:
+    ended = impasto("repeat", "photo.png")
+    assert ended.code == 2 and "no manifest" in ended.err
+
+
+def test_presets_are_listed_and_shown_as_settings_files(here: Path, impasto: Command) -> None:
+    listed = impasto("presets", "list").out
+    for name, preset in PRESETS.items():
+        assert name in listed
+        shown = impasto("presets", "show", name).out
+        assert preset.source in shown
+        Path("s.toml").write_text(shown)
+        assert resolve(read_file(Path("s.toml"))) == preset.settings()
+
+
+def test_doctor_finds_nothing_wrong_here(here: Path, impasto: Command) -> None:
+    ended = impasto("doctor")
+    assert "vgg19 verified" in ended.out and "GiB free" in ended.out
+
+
+def test_every_setting_has_its_option_and_every_option_its_setting() -> None:
+    parameters = set(inspect.signature(stylize).parameters)
+    others = {"content", "styles", "out", "losses", "settings_file", "checkpoint_every", "overwrite", "quiet", "as_json"}
+    assert parameters - others == set(Settings.model_fields)
+
+
+def test_every_flag_in_the_documentation_exists(impasto: Command) -> None:
+    known = set()
+    for command in (["stylize"], ["resume"], ["repeat"], ["weights", "import"], ["weights", "fetch"], []):
+        known |= set(re.findall(r"--[a-z][a-z-]*", impasto(*command, "--help").out))
+    root = Path(__file__).parents[2]
+    pages = [root / "README.md", *(root / "docs").glob("*.md")]
+    commands = [line for page in pages for line in page.read_text("utf-8").splitlines() if re.match(r"\s*impasto ", line)]
+    assert commands
+    used = {flag for line in commands for flag in re.findall(r"--[a-z][a-z-]*", line)}
+    assert used <= known
+
+
+BAD = {
+    "missing file": (["missing.png", "paint.png"], "missing.png"),
+    "directory": ([".", "paint.png"], "folder"),
+    "empty file": (["empty.png", "paint.png"], "empty"),
+    "truncated JPEG": (["truncated.jpg", "paint.png"], "truncated.jpg"),
+    "text named jpg": (["text.jpg", "paint.png"], "text.jpg"),
+    "too many pixels": (["photo.png", "paint.png", "--max-pixels", "100"], "100"),
+    "1x1": (["one.png", "paint.png"], "32 px"),
+    "1x5000": (["thin.png", "paint.png"], "32 px"),
+    "style 1x1": (["photo.png", "one.png"], "32 px"),
+    "unknown layer": (["photo.png", "paint.png", "--style-layers", "conv42"], "did you mean conv4_2"),
+    "unknown preset": (["photo.png", "paint.png", "--preset", "gatys"], "did you mean gatys2015"),
+    "unknown device": (["photo.png", "paint.png", "--device", "cdua"], "did you mean"),
+    "absent device": (["photo.png", "paint.png", "--device", "cuda:7"], "not available"),
+    "negative weight": (["photo.png", "paint.png", "--style-weight", "-1"], "style_weight"),
+    "nan weight": (["photo.png", "paint.png", "--content-weight", "nan"], "content_weight"),
+    "no number": (["photo.png", "paint.png", "--strength", "much"], "much"),
+    "wrong weights": (["photo.png", "paint.png", "--network", "text.jpg"], "text.jpg"),
+    "unknown network": (["photo.png", "paint.png", "--network", "vgg91"], "vgg19"),
+    "unknown format": (["photo.png", "paint.png", "-o", "a.xyz"], ".xyz"),
+    "16-bit JPEG": (["photo.png", "paint.png", "-o", "a.jpg", "--bits", "16"], "16"),
+    "place is a folder": (["photo.png", "paint.png", "-o", "folder.png"], "folder"),
+    "folder cannot be made": (["photo.png", "paint.png", "-o", "text.jpg/a.png"], "text.jpg"),
+    "losses in no form": (["photo.png", "paint.png", "--losses", "a.txt"], ".csv"),
+    "missing settings": (["photo.png", "paint.png", "--settings", "no.toml"], "no.toml"),
+    "unknown start": (["photo.png", "paint.png", "--init", "contnt"], "did you mean content"),
+    "missing start": (["photo.png", "paint.png", "--init", "no/start.png"], "start.png"),
+    "no style": (["photo.png"], "STYLE"),
+    "unknown option": (["photo.png", "paint.png", "--strenght", "1"], "--strength"),
+    "size of nothing": (["photo.png", "paint.png", "--size", "0"], "size"),
+    "tiny size": (["photo.png", "paint.png", "--size", "16"], "32 px"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_gets_one_line_and_exit_code_2(here: Path, impasto: Command, case: str) -> None:
+    Path("empty.png").touch()
+    Image.fromarray(np.zeros((1, 1, 3), np.uint8)).save("one.png")
+    Image.fromarray(np.zeros((5000, 1, 3), np.uint8)).save("thin.png")
+    Image.fromarray(pixels("photo.png")).save("truncated.jpg")
+    Path("truncated.jpg").write_bytes(Path("truncated.jpg").read_bytes()[:600])
+    Path("text.jpg").write_text("this is not a picture")
+    Path("folder.png").mkdir()
+    before = sorted(here.rglob("*"))
+    arguments, words = BAD[case]
+    ended = impasto("stylize", *arguments)
+    assert ended.code == 2, ended
+    assert words in ended.err
+    assert "Traceback" not in ended.err and "pydantic" not in ended.err
+    if ended.err.startswith("impasto: "):
+        assert ended.err.count("\n") == 1
+    assert sorted(path for path in here.rglob("*") if path.name != "output") == before

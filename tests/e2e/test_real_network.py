@@ -1,0 +1,123 @@
+"""The whole way on the genuine network, small: presets, interruption by signals, kill -9."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import impasto
+from impasto.presets import PRESETS
+
+from ..conftest import painting, photo
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_each_preset_lowers_its_own_objective(name: str) -> None:
+    iterations = 12 if PRESETS[name].settings().optimizer == "lbfgs" else 25
+    result = impasto.stylize(photo(60, 80), painting(60, 80), preset=name, size="64x48", iterations=iterations, levels=1)
+    assert min(record.loss for record in result.losses) < 0.9 * result.losses[0].loss
+    assert result.manifest["settings"]["preset"] == name
+
+
+def test_the_python_call_takes_and_gives_what_it_says(tmp_path: Path) -> None:
+    Image.fromarray(painting(50, 60)).save(tmp_path / "p.png")
+    steps: list[impasto.Step] = []
+    result = impasto.stylize(
+        Image.fromarray(photo(50, 60)), [tmp_path / "p.png", painting(64, 64)], size=64, iterations=3, on_step=steps.append
+    )
+    assert result.image.size == (64, 53)
+    assert [step.loss for step in steps] == [record.loss for record in result.losses]
+    assert isinstance(result.settings, impasto.Settings)
+    assert result._repr_png_().startswith(b"\x89PNG")
+    assert np.array_equal(np.asarray(Image.open(result.save(tmp_path / "out.png"))), np.asarray(result.image))
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    Image.fromarray(photo(60, 80)).save(tmp_path / "photo.png")
+    Image.fromarray(painting(60, 80)).save(tmp_path / "paint.png")
+    return tmp_path
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "impasto", *arguments]
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ})
+
+
+def stylize(folder: Path, name: str, *more: str) -> subprocess.Popen[str]:
+    return start(
+        folder, "stylize", "photo.png", "paint.png", "--size", "96", "--iterations", "40", "--save-every", "5", "-o", name, *more
+    )
+
+
+def wait_for(path: Path, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path} never came"
+        time.sleep(0.02)
+
+
+def pixels(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path))
+
+
+def test_an_interrupted_or_killed_run_continues_exactly(here: Path) -> None:
+    whole = stylize(here, "whole.png")
+    assert whole.wait(100) == 0
+    for how in (signal.SIGINT, signal.SIGTERM):
+        run = stylize(here, f"{how.name}.png")
+        wait_for(here / f"{how.name}-0010.png")
+        run.send_signal(how)
+        _, err = run.communicate(timeout=60)
+        assert run.returncode == 130, err
+        assert f"impasto resume {how.name}.checkpoint" in err and "Traceback" not in err
+        assert pixels(here / f"{how.name}.png").shape == (72, 96, 3)
+        assert start(here, "resume", f"{how.name}.checkpoint").wait(100) == 0
+        np.testing.assert_array_equal(pixels(here / f"{how.name}.png"), pixels(here / "whole.png"))
+    killed = stylize(here, "killed.png", "--checkpoint-every", "0")
+    wait_for(here / "killed-0020.png")
+    killed.kill()
+    killed.wait()
+    assert not (here / "killed.png").exists() and (here / "killed.checkpoint").exists()
+    assert start(here, "resume", "killed.checkpoint").wait(100) == 0
+    np.testing.assert_array_equal(pixels(here / "killed.png"), pixels(here / "whole.png"))
+    assert not [path for path in here.iterdir() if path.suffix in {".part", ".checkpoint"}]
+
+
+def test_a_file_size_limit_ends_in_one_line(here: Path) -> None:
+    import resource
+
+    command = [
+        sys.executable,
+        "-m",
+        "impasto",
+        "stylize",
+        "photo.png",
+        "paint.png",
+        "--size",
+        "64",
+        "--iterations",
+        "2",
+        "-o",
+        "a.png",
+    ]
+    ended = subprocess.run(
+        command,
+        cwd=here,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)),
+    )
+    assert ended.returncode == 2
+    assert "cannot be written" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not (here / "a.png").exists()
