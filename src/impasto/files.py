@@ -79,7 +79,11 @@ def _link(temporary: str, path: Path) -> None:
     except OSError:
         # FAT and some network file systems have no links: reserve the name first, then replace our own reservation.
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-        Path(temporary).replace(path)
+        try:
+            Path(temporary).replace(path)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
 
 
 def _allow_as_usual(temporary: str) -> None:

@@ -14,6 +14,7 @@ _CHANNELS = {"conv1_1": 64, "conv2_1": 128, "conv3_1": 256, "conv4_1": 512, "con
 _COURSE: dict[str, Any] = {
     "size": (400, 300),
     "normalize": "none",
+    "variation_weight": 0.0,
     "pooling": "average",
     "edges": "zero",
     "init": "blend",
@@ -64,6 +65,7 @@ PRESETS: dict[str, Preset] = {
                 "content_reduction": "sum",
                 "content_weight": 1e-3,
                 "style_weight": 1.0,
+                "variation_weight": 0.0,
                 "content_layers": {"conv4_2": 1.0},
                 "style_layers": dict.fromkeys(FIVE_STYLE_LAYERS, 0.2),
                 "pooling": "average",

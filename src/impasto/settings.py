@@ -94,7 +94,7 @@ class Settings(BaseModel):
     )
     content_weight: Weight | None = Field(None, description="α, the weight of the content term")
     style_weight: Weight | None = Field(None, description="β, the weight of the style term")
-    variation_weight: Weight = Field(0.0, description="γ, the weight of the variation term")
+    variation_weight: Weight = Field(0.05, description="γ, the weight of the variation term")
     normalize: Literal["targets", "none"] = Field(
         "targets",
         description="divide each term by a scale taken from its targets, or use the formulas as they are",
@@ -106,9 +106,13 @@ class Settings(BaseModel):
         "mean", description="variation term: mean of |∂x| on 0..1, or Σ|∂x| on 0..255"
     )
     content_layers: LayerWeights = Field({"conv4_2": 1.0}, description="content layers and their weights")
-    style_layers: LayerWeights = Field(dict.fromkeys(FIVE_STYLE_LAYERS, 0.2), description="style layers and their weights λ")
+    style_layers: LayerWeights = Field(
+        # Shallow layers more than deep ones: they keep strokes clean, and the deep ones need little to set the composition.
+        dict(zip(FIVE_STYLE_LAYERS, (0.3, 0.3, 0.25, 0.12, 0.03), strict=True)),
+        description="style layers and their weights λ",
+    )
     network: str = Field("vgg19", description="a network's name, or a weights file")
-    pooling: Literal["max", "average"] = Field("average", description="the network's pooling")
+    pooling: Literal["max", "average"] = Field("max", description="the network's pooling")
     edges: Literal["zero", "replicate"] = Field(
         "replicate",
         description="what lies beyond the picture's border: the network's zeros, or the border's pixels",
@@ -172,7 +176,7 @@ class Settings(BaseModel):
         return alpha, beta
 
 
-STYLE_TO_CONTENT = 100.0
+STYLE_TO_CONTENT = 35.0
 """β/α at strength 0.5, for normalised terms; chosen by looking at many pairs."""
 
 

@@ -138,7 +138,7 @@ def test_every_flag_in_the_documentation_exists(impasto: Command) -> None:
         known |= set(re.findall(r"--[a-z][a-z-]*", impasto(*command, "--help").out))
     root = Path(__file__).parents[2]
     pages = [root / "README.md", *(root / "docs").glob("*.md")]
-    commands = [line for page in pages for line in page.read_text("utf-8").splitlines() if re.match(r"\s*impasto ", line)]
+    commands = [line for page in pages for line in page.read_text("utf-8").splitlines() if re.match(r"\s*(\$ )?impasto ", line)]
     assert commands
     used = {flag for line in commands for flag in re.findall(r"--[a-z][a-z-]*", line)}
     assert used <= known
@@ -160,7 +160,7 @@ BAD = {
     "absent device": (["photo.png", "paint.png", "--device", "cuda:7"], "not available"),
     "negative weight": (["photo.png", "paint.png", "--style-weight", "-1"], "style_weight"),
     "nan weight": (["photo.png", "paint.png", "--content-weight", "nan"], "content_weight"),
-    "no number": (["photo.png", "paint.png", "--strength", "much"], "much"),
+    "no number": (["photo.png", "paint.png", "--strength", "much"], "--strength"),
     "wrong weights": (["photo.png", "paint.png", "--network", "text.jpg"], "text.jpg"),
     "unknown network": (["photo.png", "paint.png", "--network", "vgg91"], "vgg19"),
     "unknown format": (["photo.png", "paint.png", "-o", "a.xyz"], ".xyz"),

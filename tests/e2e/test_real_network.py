@@ -54,8 +54,27 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
 
 def stylize(folder: Path, name: str, *more: str) -> subprocess.Popen[str]:
     return start(
-        folder, "stylize", "photo.png", "paint.png", "--size", "96", "--iterations", "40", "--save-every", "5", "-o", name, *more
+        folder,
+        "stylize",
+        "photo.png",
+        "paint.png",
+        "--size",
+        "96",
+        "--iterations",
+        "40",
+        "--save-every",
+        "5",
+        "-o",
+        name,
+        "--quiet",
+        *more,
     )
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """Its exit code and what it said on standard error."""
+    _, err = process.communicate(timeout=100)
+    return process.returncode, err
 
 
 def wait_for(path: Path, seconds: float = 60) -> None:
@@ -70,24 +89,23 @@ def pixels(path: Path) -> np.ndarray:
 
 
 def test_an_interrupted_or_killed_run_continues_exactly(here: Path) -> None:
-    whole = stylize(here, "whole.png")
-    assert whole.wait(100) == 0
+    assert ended(stylize(here, "whole.png")) == (0, "")
     for how in (signal.SIGINT, signal.SIGTERM):
         run = stylize(here, f"{how.name}.png")
         wait_for(here / f"{how.name}-0010.png")
         run.send_signal(how)
-        _, err = run.communicate(timeout=60)
-        assert run.returncode == 130, err
+        code, err = ended(run)
+        assert code == 130, err
         assert f"impasto resume {how.name}.checkpoint" in err and "Traceback" not in err
         assert pixels(here / f"{how.name}.png").shape == (72, 96, 3)
-        assert start(here, "resume", f"{how.name}.checkpoint").wait(100) == 0
+        assert ended(start(here, "resume", f"{how.name}.checkpoint", "--quiet")) == (0, "")
         np.testing.assert_array_equal(pixels(here / f"{how.name}.png"), pixels(here / "whole.png"))
     killed = stylize(here, "killed.png", "--checkpoint-every", "0")
     wait_for(here / "killed-0020.png")
     killed.kill()
-    killed.wait()
+    assert ended(killed)[0] == -signal.SIGKILL
     assert not (here / "killed.png").exists() and (here / "killed.checkpoint").exists()
-    assert start(here, "resume", "killed.checkpoint").wait(100) == 0
+    assert ended(start(here, "resume", "killed.checkpoint", "--quiet")) == (0, "")
     np.testing.assert_array_equal(pixels(here / "killed.png"), pixels(here / "whole.png"))
     assert not [path for path in here.iterdir() if path.suffix in {".part", ".checkpoint"}]
 

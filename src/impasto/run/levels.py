@@ -34,9 +34,9 @@ class Level:
 def default_iterations(long_side_px: int) -> int:
     """Iterations at a level by its size: many where they are cheap and set the composition, fewer where they add detail.
 
-    300 at 128 px, then less by a factor of 2^0.5 per doubling, never below 50.
+    200 at 128 px, then less by a factor of √2 a doubling (100 at 512 px), never below 50.
     """
-    return max(50, round(300 * math.sqrt(COARSEST_PX / max(long_side_px, COARSEST_PX))))
+    return max(50, round(200 * math.sqrt(COARSEST_PX / max(long_side_px, COARSEST_PX))))
 
 
 def final_size(settings: Settings, content: tuple[int, int]) -> tuple[int, int]:

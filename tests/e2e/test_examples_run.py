@@ -1,0 +1,20 @@
+"""The examples that the documentation shows, run small."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def test_the_python_example_paints_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    import impasto.run.levels as levels
+
+    monkeypatch.setattr(levels, "default_iterations", lambda _: 2)
+    picture = runpy.run_path(str(EXAMPLES / "python_api.py"))["main"](64, tmp_path)
+    assert Image.open(picture).size == (64, 43)
+    assert "J fell from" in capsys.readouterr().out
