@@ -30,4 +30,4 @@ def main(size: int = 256, folder: Path = Path("output")) -> Path:
 
 
 if __name__ == "__main__":
-    print(main(*map(int, sys.argv[1:2])))
+    print(main(int(sys.argv[1]) if len(sys.argv) > 1 else 256))

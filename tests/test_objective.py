@@ -6,14 +6,13 @@ from typing import Any
 
 import pytest
 import torch
+from tests.samples import painting, photo
 
 from impasto.evaluate import Whole
 from impasto.losses import content_loss, style_loss, total_variation
 from impasto.objective import build, style_targets
 from impasto.presets import resolve
 from impasto.vgg import Vgg
-
-from .conftest import painting, photo
 
 
 def picture(array: Any) -> torch.Tensor:

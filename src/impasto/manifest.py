@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Final
@@ -70,3 +70,31 @@ def load(picture: Path) -> dict[str, Any]:
 def settings_of(facts: Mapping[str, Any]) -> dict[str, Any]:
     """The settings that a manifest records; only those that this version knows."""
     return {name: value for name, value in dict(facts["settings"]).items() if name in Settings.model_fields}
+
+
+def check_same(facts: Mapping[str, Any], pictures: Sequence[Picture], weights_sha256: str) -> None:
+    """Raises CheckpointError when an input or the weights are not those of the manifest.
+
+    `pictures`: content, styles in order, and the start file if there was one.
+    """
+    recorded = [facts["content"], *facts["styles"], *([facts["start"]] if facts["start"] else [])]
+    if len(recorded) != len(pictures):
+        raise CheckpointError(f"the picture was made from {len(recorded)} pictures, {len(pictures)} were given; give all of them")
+    for was, now in zip(recorded, pictures, strict=True):
+        if was["sha256"] != now.sha256:
+            raise CheckpointError(
+                f"{was['path'] or was['name']} is not the picture it was: its hash is {now.sha256[:12]}…, "
+                f"the manifest says {was['sha256'][:12]}…; give the old one with --content or --style"
+            )
+    weights = facts["weights"]
+    if weights["sha256"] != weights_sha256:
+        raise CheckpointError(
+            f"the picture was made with other weights ({weights['source']}, {weights['sha256'][:12]}…) than are here now "
+            f"({weights_sha256[:12]}…); import the old ones"
+        )
+
+
+def other_versions(facts: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """(package, version then, version now) where they differ: results are exact only with the same."""
+    now = versions()
+    return [(name, was, now[name]) for name, was in facts["versions"].items() if name in now and now[name] != was]

@@ -147,6 +147,9 @@ class Settings(BaseModel):
     device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps")
     bits: Literal[8, 16] = Field(8, description="bits a channel in the file: 16 for PNG and TIFF")
     quality: Annotated[int, Field(ge=1, le=100)] = Field(95, description="JPEG and WebP quality")
+    dpi: Annotated[float, Field(ge=1, le=65535)] | None = Field(
+        None, description="dots an inch written into the file; default: the photograph's, else 72"
+    )
     max_pixels: Annotated[int, Field(ge=1)] = Field(200_000_000, description="refuse input pictures larger than this")
 
     @field_validator("device")

@@ -9,10 +9,9 @@ from typing import NamedTuple
 
 import pytest
 from PIL import Image
+from tests.samples import painting, photo
 
 from impasto.cli.main import main
-
-from ..conftest import painting, photo
 
 
 class Ended(NamedTuple):

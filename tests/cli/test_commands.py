@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,9 +18,7 @@ from impasto.cli.stylize import stylize
 from impasto.presets import PRESETS, resolve
 from impasto.settings import Settings, read_file
 
-from .conftest import Ended
-
-Command = Callable[..., Ended]
+Command = Callable[..., Any]  # the fixture `impasto`: arguments → (code, out, err)
 SMALL = ("--size", "64", "--iterations", "3")
 
 
@@ -43,7 +42,7 @@ def test_a_second_run_gets_a_name_of_its_own(here: Path, impasto: Command) -> No
 
 def test_quiet_prints_the_path_only(here: Path, impasto: Command) -> None:
     ended = impasto("stylize", "photo.png", "paint.png", *SMALL, "--quiet", "-o", "a.png")
-    assert ended == Ended(0, "a.png\n", "")
+    assert ended == (0, "a.png\n", "")
 
 
 def test_json_is_one_object(here: Path, impasto: Command) -> None:

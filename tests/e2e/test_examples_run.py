@@ -11,8 +11,10 @@ from PIL import Image
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-def test_the_python_example_paints_a_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    import impasto.run.levels as levels
+def test_the_python_example_paints_a_picture(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from impasto.run import levels
 
     monkeypatch.setattr(levels, "default_iterations", lambda _: 2)
     picture = runpy.run_path(str(EXAMPLES / "python_api.py"))["main"](64, tmp_path)

@@ -12,11 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.samples import painting, photo
 
 import impasto
 from impasto.presets import PRESETS
-
-from ..conftest import painting, photo
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests.samples import painting, photo, tiny_weights
 
 from impasto.errors import ImageTooSmall, InvalidSettings, NoProgress, UnknownName
 from impasto.evaluate import Evaluation, Evaluator, Whole
@@ -15,8 +16,6 @@ from impasto.presets import resolve
 from impasto.run import Run, gather
 from impasto.run.result import result_of
 from impasto.vgg import Vgg
-
-from ..conftest import painting, photo, tiny_weights
 
 
 def make(evaluator: Callable[[Vgg, Objective], Evaluator] = Whole, content: Any = None, style: Any = None, **values: Any) -> Run:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.samples import painting, photo, tiny_weights
 
 from impasto import checkpoint, files, manifest
 from impasto.errors import CheckpointError, OutputError
@@ -22,8 +23,6 @@ from impasto.run import Run, gather
 from impasto.run import to_file as to_file_module
 from impasto.run.to_file import Outcome, Target, ToFile, claim, default_picture, resumed
 from impasto.vgg import Vgg
-
-from ..conftest import painting, photo, tiny_weights
 
 VALUES = {"size": 64, "iterations": 6}
 

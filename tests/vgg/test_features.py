@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
+from tests.samples import TINY, tiny_weights
 
 from impasto.errors import UnknownName
 from impasto.vgg import VGG16, VGG19, Architecture, Vgg, load
-
-from ..conftest import TINY, tiny_weights
 
 
 def test_torchvisions_indices_follow_from_the_table() -> None:

@@ -15,9 +15,9 @@ import typer
 from impasto import manifest, presets
 from impasto.cli.progress import Progress
 from impasto.errors import CheckpointError
-from impasto.run import losses_file, prepare
+from impasto.run import Run, losses_file, prepare
 from impasto.run.forecast import original_line
-from impasto.run.inputs import Inputs, gather
+from impasto.run.inputs import gather
 from impasto.run.to_file import CHECKPOINT_EVERY_S, Outcome, Target, ToFile, claim, default_picture, resumed
 from impasto.settings import Settings
 
@@ -59,40 +59,33 @@ def drive_new(
     if losses is not None:
         losses = losses.expanduser()
         losses_file.check(losses)
-    inputs = gather(content, styles, settings)
-    _drive(
-        inputs,
-        settings,
-        Target(out.expanduser() if out is not None else default_picture(inputs), overwrite, losses),
-        named_by_user=out is not None,
-        every_s=CHECKPOINT_EVERY_S if checkpoint_every_s is None else checkpoint_every_s,
-        quiet=quiet,
-        as_json=as_json,
-    )
+    with interruptible() as caught:
+        inputs = gather(content, styles, settings)
+        every_s = CHECKPOINT_EVERY_S if checkpoint_every_s is None else checkpoint_every_s
+        outcome = _make(
+            prepare(settings, inputs),
+            caught,
+            out=out,
+            overwrite=overwrite,
+            losses=losses,
+            every_s=every_s,
+            shown=not (quiet or as_json),
+        )
+    _report(outcome, quiet=quiet, as_json=as_json)
 
 
-def _drive(
-    inputs: Inputs,
-    settings: Settings,
-    target: Target,
-    *,
-    named_by_user: bool,
-    every_s: float,
-    quiet: bool,
-    as_json: bool,
-) -> None:
-    run = prepare(settings, inputs)
+def _make(
+    run: Run, caught: list[int], *, out: Path | None, overwrite: bool, losses: Path | None, every_s: float, shown: bool
+) -> Outcome:
+    target = Target(out.expanduser() if out is not None else default_picture(run.inputs), overwrite, losses)
     with (
-        claim(target, named_by_user=named_by_user, bits=settings.bits) as claimed,
-        interruptible() as caught,
-        Progress(settings, shown=not (quiet or as_json)) as progress,
+        claim(target, named_by_user=out is not None, bits=run.settings.bits) as claimed,
+        Progress(run.settings, shown=shown) as progress,
     ):
         progress.begin(run)
-        if settings.size != "original":
+        if run.settings.size != "original" and not caught:
             progress.say(original_line(run))
-        job = ToFile(run, claimed, checkpoint_every_s=every_s)
-        outcome = job.make(stop=lambda: bool(caught), on_step=progress.step)
-    _report(outcome, quiet=quiet, as_json=as_json)
+        return ToFile(run, claimed, checkpoint_every_s=every_s).make(stop=lambda: bool(caught), on_step=progress.step)
 
 
 def drive_resumed(path: Path, *, quiet: bool, as_json: bool) -> None:
@@ -120,25 +113,18 @@ def drive_repeat(
     """A run from a finished picture's manifest."""
     facts = manifest.load(picture)
     settings = presets.resolve(manifest.settings_of(facts))
-    content = content or _find(facts["content"], picture, "--content")
-    styles = styles or [_find(style, picture, "--style") for style in facts["styles"]]
-    inputs = gather(content, styles, settings)
-    wanted = [facts["content"], *facts["styles"]]
-    for was, now in zip(wanted, [inputs.content, *inputs.styles], strict=True):
-        if was["sha256"] != now.sha256:
-            raise CheckpointError(
-                f"{was['path'] or was['name']} is not the picture it was: its hash is {now.sha256[:12]}…, the manifest says "
-                f"{was['sha256'][:12]}…; give the old one with --content or --style"
-            )
-    _drive(
-        inputs,
-        settings,
-        Target(out.expanduser() if out is not None else default_picture(inputs), overwrite),
-        named_by_user=out is not None,
-        every_s=CHECKPOINT_EVERY_S,
-        quiet=quiet,
-        as_json=as_json,
-    )
+    with interruptible() as caught:
+        content = content or _find(facts["content"], picture, "--content")
+        styles = styles or [_find(style, picture, "--style") for style in facts["styles"]]
+        inputs = gather(content, styles, settings)
+        run = prepare(settings, inputs)
+        manifest.check_same(facts, list(inputs.roles().values()), run.vgg.weights.sha256)
+        for name, was, now in manifest.other_versions(facts):
+            print(f"impasto: made with {name} {was}, this is {now}: the picture may differ in details", file=sys.stderr)
+        outcome = _make(
+            run, caught, out=out, overwrite=overwrite, losses=None, every_s=CHECKPOINT_EVERY_S, shown=not (quiet or as_json)
+        )
+    _report(outcome, quiet=quiet, as_json=as_json)
 
 
 def _find(described: dict[str, str], picture: Path, option: str) -> str:

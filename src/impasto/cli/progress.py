@@ -49,7 +49,7 @@ class Progress:
 
     def say(self, text: str) -> None:
         """One line above the bar."""
-        self._console.print(text)
+        self._console.print(text, soft_wrap=not self._console.is_terminal)
 
     def begin(self, run: Run) -> None:
         """What is going to happen."""

@@ -75,6 +75,7 @@ def stylize(
     device: Annotated[str | None, setting("device", panel=FILES, metavar="auto|cpu|cuda[:n]|mps")] = None,
     bits: Annotated[int | None, setting("bits", panel=FILES, metavar="8|16")] = None,
     quality: Annotated[int | None, setting("quality", panel=FILES, metavar="1..100")] = None,
+    dpi: Annotated[float | None, setting("dpi", panel=FILES, metavar="N")] = None,
     max_pixels: Annotated[int | None, setting("max_pixels", panel=FILES, metavar="N")] = None,
     checkpoint_every: CheckpointEvery = None,
     overwrite: Overwrite = False,

@@ -29,7 +29,7 @@ class Result:
 
     rgb: Tensor
     alpha: Tensor | None
-    dpi: tuple[float, float] | None
+    dpi: tuple[float, float]
     losses: tuple[Record, ...]
     settings: Settings
     manifest: Mapping[str, Any]
@@ -70,7 +70,8 @@ def result_of(run: Run) -> Result:
     size = final_size(run.settings, (content.rgb.shape[1], content.rgb.shape[2]))
     rgb = resize(best.float().cpu(), size)[0]
     alpha = None if content.alpha is None else resize(content.alpha[None, None], size)[0, 0]
-    return Result(rgb, alpha, content.dpi, tuple(run.records), run.settings, facts_of(run))
+    dpi = (content.dpi or (72.0, 72.0)) if run.settings.dpi is None else (run.settings.dpi, run.settings.dpi)
+    return Result(rgb, alpha, dpi, tuple(run.records), run.settings, facts_of(run))
 
 
 def facts_of(run: Run) -> dict[str, Any]:
