@@ -10,7 +10,7 @@ demo: $(READY)
 	$(BIN)/impasto stylize examples/photos/temple.jpg examples/styles/flow.jpg
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 check: $(READY)
 	$(BIN)/ruff format --check .

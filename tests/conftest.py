@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,10 @@ import torch
 from tests.samples import tiny_weights
 
 from impasto.vgg import Vgg
+
+# One thread a test process: two processes then fill two cores, and tiny tensors gain nothing from more.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+torch.set_num_threads(1)
 
 
 @pytest.fixture

@@ -90,7 +90,7 @@ def test_normalised_terms_do_not_depend_on_the_scale_of_the_features(tiny_vgg: V
 
 
 def test_a_normalised_part_is_1_where_nothing_of_its_target_is_met(tiny_vgg: Vgg) -> None:
-    objective = build(resolve({}), tiny_vgg, CONTENT, [STYLE])
+    objective = build(resolve({"variation_weight": 0}), tiny_vgg, CONTENT, [STYLE])
     for part in objective.parts:
         features = tiny_vgg.features(CONTENT, [part.term.layer])[part.term.layer]
         nothing = part.term.score(part.term.measure(torch.zeros_like(features)))

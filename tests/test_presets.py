@@ -27,7 +27,7 @@ CONTENT, STYLE, X = picture(photo(48, 64)), picture(painting(48, 64)), picture(p
 
 def measured(name: str) -> tuple[float, Any]:
     settings = PRESETS[name].settings()
-    vgg = load("vgg19", pooling=settings.pooling, edges=settings.edges)
+    vgg = load("vgg19", pooling=settings.pooling)
     layers = {*settings.content_layers, *settings.style_layers}
     features = [{k: v[0].double() for k, v in vgg.features(image, layers).items()} for image in (X, CONTENT, STYLE)]
     return Whole(vgg, build(settings, vgg, CONTENT, [STYLE]))(X).value, features

@@ -113,9 +113,8 @@ class Settings(BaseModel):
     )
     network: str = Field("vgg19", description="a network's name, or a weights file")
     pooling: Literal["max", "average"] = Field("max", description="the network's pooling")
-    edges: Literal["zero", "replicate"] = Field(
-        "replicate",
-        description="what lies beyond the picture's border: the network's zeros, or the border's pixels",
+    margin: Annotated[int, Field(ge=0, le=64)] = Field(
+        8, description="px that the picture is larger on each side while it is made, cut off at the end: its border stays clean"
     )
     init: str = Field("content", description="start image: content, noise, blend, style, or a file")
     noise_ratio: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = Field(

@@ -18,5 +18,6 @@ def test_the_python_example_paints_a_picture(
 
     monkeypatch.setattr(levels, "default_iterations", lambda _: 2)
     picture = runpy.run_path(str(EXAMPLES / "python_api.py"))["main"](64, tmp_path)
-    assert Image.open(picture).size == (64, 43)
+    with Image.open(picture) as made:
+        assert made.size == (64, 43)
     assert "J fell from" in capsys.readouterr().out

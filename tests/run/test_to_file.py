@@ -21,7 +21,7 @@ from impasto.images import read
 from impasto.presets import resolve
 from impasto.run import Run, gather
 from impasto.run import to_file as to_file_module
-from impasto.run.to_file import Outcome, Target, ToFile, claim, default_picture, resumed
+from impasto.run.to_file import Outcome, Target, ToFile, check_apart, claim, default_picture, resumed
 from impasto.vgg import Vgg
 
 VALUES = {"size": 64, "iterations": 6}
@@ -29,15 +29,13 @@ VALUES = {"size": 64, "iterations": 6}
 
 def run_of(**values: Any) -> Run:
     settings = resolve({**VALUES, **values})
-    vgg = Vgg(tiny_weights(), pooling=settings.pooling, edges=settings.edges)
+    vgg = Vgg(tiny_weights(), pooling=settings.pooling)
     return Run(settings, gather(photo(75, 100), [painting(60, 80)], settings), vgg)
 
 
 @pytest.fixture(autouse=True)
 def resume_with_the_tiny_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        to_file_module, "network_for", lambda settings: Vgg(tiny_weights(), pooling=settings.pooling, edges=settings.edges)
-    )
+    monkeypatch.setattr(to_file_module, "network_for", lambda settings: Vgg(tiny_weights(), pooling=settings.pooling))
 
 
 def make(target: Target, *, stop_after: int | None = None, every_s: float = 1e9, **values: Any) -> Outcome:
@@ -103,10 +101,32 @@ def test_a_partial_picture_that_was_changed_is_not_replaced(tmp_path: Path) -> N
     part = make(Target(tmp_path / "a.png"), stop_after=3)
     assert part.picture is not None and part.checkpoint is not None
     part.picture.write_bytes(b"mine now")
-    with resumed(part.checkpoint) as job, pytest.raises(OutputError, match="exists"):
-        job.make()
+    with resumed(part.checkpoint) as job:
+        outcome = job.make()
     assert part.picture.read_bytes() == b"mine now"
-    assert part.checkpoint.exists()
+    assert outcome.picture == tmp_path / "a-2.png" and "kept" in outcome.warnings[0]
+
+
+def test_a_partial_picture_that_was_deleted_is_made_again(tmp_path: Path) -> None:
+    part = make(Target(tmp_path / "a.png"), stop_after=3)
+    assert part.picture is not None and part.checkpoint is not None
+    part.picture.unlink()
+    with resumed(part.checkpoint) as job:
+        assert job.make().picture == part.picture
+    assert left_behind(tmp_path) == ["a.png", "a.png.json"]
+
+
+def test_an_input_is_never_replaced(tmp_path: Path) -> None:
+    Image.fromarray(photo(60, 80)).save(tmp_path / "c.png")
+    inputs = gather(str(tmp_path / "c.png"), [painting(60, 80)], resolve(VALUES))
+    for target in (
+        Target(tmp_path / "c.png", overwrite=True),
+        Target(tmp_path / "a.png", overwrite=True, losses=tmp_path / "c.png"),
+    ):
+        with pytest.raises(OutputError, match="input"):
+            check_apart(target, inputs)
+    with pytest.raises(OutputError, match="both"):
+        check_apart(Target(tmp_path / "a.png", losses=tmp_path / "a.png"), inputs)
 
 
 def test_a_default_name_is_made_unique(tmp_path: Path) -> None:
@@ -118,7 +138,7 @@ def test_a_default_name_is_made_unique(tmp_path: Path) -> None:
     assert names == ["a.png", "a-2.png", "a-3.png"]
 
 
-@pytest.mark.parametrize("file", ["a.png", "a.checkpoint", "a-0100.png"])
+@pytest.mark.parametrize("file", ["a.png", "a.checkpoint", "a-0100.png", "a.png.json"])
 def test_a_name_in_use_is_refused_before_any_work(tmp_path: Path, file: str) -> None:
     (tmp_path / file).touch()
     with pytest.raises(OutputError, match="--overwrite"), claim(Target(tmp_path / "a.png"), named_by_user=True, bits=8):
@@ -261,3 +281,16 @@ def test_the_written_picture_is_the_result(tmp_path: Path) -> None:
     outcome = make(Target(tmp_path / "a.png"), bits=16)
     assert outcome.result is not None and outcome.picture is not None
     torch.testing.assert_close(read(outcome.picture).rgb, outcome.result.rgb, atol=1 / 65535, rtol=0)
+
+
+def test_losses_that_exist_are_kept_without_overwrite(tmp_path: Path) -> None:
+    losses = tmp_path / "losses.csv"
+    losses.write_text("mine")
+    for named in (True, False):
+        with (
+            pytest.raises(OutputError, match="exists"),
+            claim(Target(tmp_path / "a.png", losses=losses), named_by_user=named, bits=8),
+        ):
+            pass
+    with claim(Target(tmp_path / "a.png", overwrite=True, losses=losses), named_by_user=True, bits=8) as target:
+        assert target.losses == losses

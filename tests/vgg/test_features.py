@@ -67,11 +67,9 @@ def test_an_unknown_layer_is_named_with_its_neighbours(tiny_vgg: Vgg) -> None:
         tiny_vgg.features(torch.rand(1, 3, 32, 32, dtype=torch.float64), ["conv4_22"])
 
 
-@pytest.mark.parametrize("edges", ["zero", "replicate"])
-def test_gradients_of_features_pass_gradcheck(edges: str) -> None:
-    vgg = Vgg(tiny_weights(), pooling="average", edges=edges, dtype=torch.float64)  # type: ignore[arg-type]
-    x = torch.rand(1, 3, 8, 9, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda rgb: vgg.features(rgb, ["conv1_2", "conv2_1"])["conv2_1"], (x,))
+def test_gradients_of_features_pass_gradcheck(tiny_vgg: Vgg) -> None:
+    x = torch.rand(1, 3, 6, 5, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda rgb: tiny_vgg.features(rgb, ["conv1_2", "conv2_1"])["conv2_1"], (x,))
 
 
 def test_the_real_network_has_the_published_activations() -> None:

@@ -18,7 +18,7 @@ from impasto.errors import CheckpointError
 from impasto.run import Run, losses_file, prepare
 from impasto.run.forecast import original_line
 from impasto.run.inputs import gather
-from impasto.run.to_file import CHECKPOINT_EVERY_S, Outcome, Target, ToFile, claim, default_picture, resumed
+from impasto.run.to_file import CHECKPOINT_EVERY_S, Outcome, Target, ToFile, check_apart, claim, default_picture, resumed
 from impasto.settings import Settings
 
 INTERRUPTED = 130
@@ -78,12 +78,13 @@ def _make(
     run: Run, caught: list[int], *, out: Path | None, overwrite: bool, losses: Path | None, every_s: float, shown: bool
 ) -> Outcome:
     target = Target(out.expanduser() if out is not None else default_picture(run.inputs), overwrite, losses)
+    check_apart(target, run.inputs)
     with (
         claim(target, named_by_user=out is not None, bits=run.settings.bits) as claimed,
         Progress(run.settings, shown=shown) as progress,
     ):
         progress.begin(run)
-        if run.settings.size != "original" and not caught:
+        if shown and run.settings.size != "original" and not caught:
             progress.say(original_line(run))
         return ToFile(run, claimed, checkpoint_every_s=every_s).make(stop=lambda: bool(caught), on_step=progress.step)
 

@@ -38,7 +38,7 @@ def stylize(
     content_reduction: Annotated[str | None, setting("content_reduction", panel=TERMS, metavar="mean|sum")] = None,
     variation_reduction: Annotated[str | None, setting("variation_reduction", panel=TERMS, metavar="mean|sum")] = None,
     pooling: Annotated[str | None, setting("pooling", panel=TERMS, metavar="max|average")] = None,
-    edges: Annotated[str | None, setting("edges", panel=TERMS, metavar="zero|replicate")] = None,
+    margin: Annotated[int | None, setting("margin", panel=SEARCH, metavar="PX")] = None,
     network: Annotated[str | None, setting("network", panel=TERMS, metavar="NAME|FILE")] = None,
     style_fit: Annotated[str | None, setting("style_fit", panel=LOOK, metavar="keep|stretch")] = None,
     iterations: Annotated[int | None, setting("iterations", panel=SEARCH, metavar="N")] = None,

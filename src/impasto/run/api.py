@@ -19,7 +19,6 @@ def network_for(settings: Settings) -> Vgg:
     return load(
         settings.network,
         pooling=settings.pooling,
-        edges=settings.edges,
         device=device.resolve(settings.device),
     )
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from impasto import objective
@@ -81,10 +82,10 @@ class Run:
         named = [*settings.content_layers, *settings.style_layers]
         self.layers = tuple(dict.fromkeys(vgg.architecture.layer(name) for name in named))
         deepest = vgg.architecture.deepest(self.layers)
-        self._min_side_px = vgg.architecture.min_side_px(deepest)
-        levels.check_inputs(inputs.content, list(inputs.styles), min_side_px=self._min_side_px)
+        self.min_side_px = vgg.architecture.min_side_px(deepest)
+        levels.check_inputs(inputs.content, list(inputs.styles), min_side_px=self.min_side_px)
         content_size = (inputs.content.rgb.shape[1], inputs.content.rgb.shape[2])
-        self.levels = levels.plan(settings, content_size, min_side_px=self._min_side_px)
+        self.levels = levels.plan(settings, content_size, min_side_px=self.min_side_px)
         self.level = 0
         self.records: list[Record] = []
         self.rollbacks: list[tuple[int, Rollback]] = []
@@ -107,7 +108,17 @@ class Run:
     @property
     def best(self) -> Tensor | None:
         """The picture with the lowest J of the level so far, [1, 3, h, w], clipped to 0..1; None before the first evaluation."""
-        return None if self._best is None else self._best[1].clamp(0, 1)
+        return None if self._best is None else self._cut(self._best[1]).clamp(0, 1)
+
+    def _cut(self, canvas: Tensor) -> Tensor:
+        """The picture inside the margin."""
+        m = self.settings.margin
+        return canvas[:, :, m : canvas.shape[2] - m, m : canvas.shape[3] - m]
+
+    def _canvas(self, picture: Tensor) -> Tensor:
+        """A picture with its mirrored margin around it; one too small to be mirrored repeats its border."""
+        m = self.settings.margin
+        return F.pad(picture, (m, m, m, m), mode="reflect" if m < min(picture.shape[2:]) else "replicate")
 
     def __iter__(self) -> Iterator[Step]:
         while not self.finished:
@@ -146,7 +157,7 @@ class Run:
             last.parts,
             rolled_back,
             self._seconds_left(at, loop.iteration),
-            rgb,
+            self._cut(rgb),
         )
 
     def _keep(self, iteration: int, rgb: Tensor, evaluation: Evaluation) -> None:
@@ -159,16 +170,16 @@ class Run:
             self._best = (evaluation.value, rgb)
 
     def pictures(self, level: int) -> tuple[Tensor, list[Tensor]]:
-        """Content and styles at the size of a level (from 0), [1, 3, h, w], on the device."""
+        """Content, with its margin, and styles at the size of a level (from 0), [1, 3, h, w], on the device."""
         size = self.levels[level].size
-        content = resize(self.inputs.content.rgb[None], size)
+        content = self._canvas(resize(self.inputs.content.rgb[None], size))
         styles = []
         for style in self.inputs.styles:
             own = (style.rgb.shape[1], style.rgb.shape[2])
             styles.append(
                 resize(
                     style.rgb[None],
-                    levels.style_size(self.settings, own, size, min_side_px=self._min_side_px),
+                    levels.style_size(self.settings, own, size, min_side_px=self.min_side_px),
                 )
             )
         return content.to(self.vgg.device), [style.to(self.vgg.device) for style in styles]
@@ -177,19 +188,20 @@ class Run:
         """The loop of the level at hand, from the level before it, the start image, or a given x."""
         content, styles = self.pictures(self.level)
         if x is None and self._best is not None:
-            x = resize(self._best[1].clamp(0, 1), self.levels[self.level].size)
+            x = self._canvas(resize(self._cut(self._best[1]).clamp(0, 1), self.levels[self.level].size))
             self._best = self._first = None
         elif x is None:
             given = self.inputs.start
-            x = start_image(
+            start = start_image(
                 self.settings.init,
-                content=content,
+                content=self._cut(content),
                 styles=styles,
                 given=None if given is None else given.rgb[None].to(self.vgg.device),
                 mean_rgb=self.vgg.mean_rgb,
                 noise_ratio=self.settings.noise_ratio,
                 generator=torch.Generator().manual_seed(self.settings.seed),
             )
+            x = self._canvas(start)
         goal = objective.build(self.settings, self.vgg, content, styles)
         return Loop(self._evaluator(self.vgg, goal), optimizer_for(self.settings), x)
 
@@ -239,7 +251,8 @@ class Run:
 
     def restore(self, facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
         """Goes to a saved state."""
-        on_device = {name: tensor.to(self.vgg.device) for name, tensor in tensors.items()}
+        # Copied even on the CPU: a file's tensors lie at any address, and MKL's sums depend on alignment in the last bit.
+        on_device = {name: tensor.to(self.vgg.device, copy=True) for name, tensor in tensors.items()}
         self.level = facts["level"]
         self.seconds = facts["seconds"]
         self.level_seconds = list(facts["level_seconds"])

@@ -8,21 +8,24 @@ import psutil
 import torch
 
 from impasto.evaluate import Whole
+from impasto.images import fit, resize
 from impasto.objective import build
 from impasto.run.engine import Run
-from impasto.run.levels import plan
+from impasto.run.levels import COARSEST_PX, plan
 from impasto.settings import Settings
 
 
 def seconds_per_pixel(run: Run) -> float:
-    """Time of one evaluation per pixel, measured at the first level: a warm-up, then the mean of two."""
-    content, styles = run.pictures(0)
-    evaluate = Whole(run.vgg, build(run.settings, run.vgg, content, styles))
+    """Time of one evaluation per pixel, measured on a small picture: a warm-up, then the mean of two."""
+    height, width = fit((run.inputs.content.rgb.shape[1], run.inputs.content.rgb.shape[2]), COARSEST_PX)
+    size = (max(height, run.min_side_px), max(width, run.min_side_px))
+    content = resize(run.inputs.content.rgb[None], size).to(run.vgg.device)
+    evaluate = Whole(run.vgg, build(run.settings, run.vgg, content, [content]))
     evaluate(content)
     begun = time.perf_counter()
     for _ in range(2):
         evaluate(content)
-    return (time.perf_counter() - begun) / 2 / run.levels[0].pixels
+    return (time.perf_counter() - begun) / 2 / (size[0] * size[1])
 
 
 def bytes_per_pixel(run: Run) -> float:

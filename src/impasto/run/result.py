@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from impasto import manifest as manifests
-from impasto.errors import RunError
+from impasto.errors import OutputError, RunError
 from impasto.files import put
 from impasto.images import encode, resize, to_pil, write
 from impasto.run.engine import Record, Run
@@ -40,8 +40,14 @@ class Result:
         return to_pil(self.rgb, self.alpha)
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-        """Writes the picture and its manifest beside it; the format is the extension's.  Raises OutputError."""
+        """Writes the picture and its manifest beside it; the format is the extension's.
+
+        Raises OutputError, also when one of the two exists and `overwrite` is not set.
+        """
         target = Path(path).expanduser()
+        beside = manifests.sidecar(target)
+        if not overwrite and beside.exists():
+            raise OutputError(f"{beside} exists; choose another name, or replace it with --overwrite", path=beside)
         text = manifests.to_json(self.manifest)
         written = write(
             target,
@@ -53,7 +59,7 @@ class Result:
             manifest=text,
             overwrite=overwrite,
         )
-        put(manifests.sidecar(written), text.encode("utf-8"), existing="replace")
+        put(beside, text.encode("utf-8"), existing="replace")
         return written
 
     def _repr_png_(self) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +22,8 @@ from filelock import FileLock, Timeout
 from impasto import checkpoint as checkpoints
 from impasto.errors import CheckpointError, InputError, OutputError
 from impasto.files import make_folder
-from impasto.images import check_target, read, write
+from impasto.images import check_target, read, unique, write
+from impasto.manifest import sidecar
 from impasto.run import losses_file
 from impasto.run.api import network_for
 from impasto.run.engine import Run, Step
@@ -59,8 +61,8 @@ class Target:
 
     def taken(self) -> Path | None:
         """A file that an earlier run under this name left, or None."""
-        for path in (self.picture, self.checkpoint):
-            if path.exists():
+        for path in (self.picture, self.checkpoint, sidecar(self.picture)):
+            if os.path.lexists(path):
                 return path
         pattern = re.compile(re.escape(self.picture.stem) + r"-\d{4,}" + re.escape(self.picture.suffix))
         return next((path for path in self.picture.parent.glob("*-*") if pattern.fullmatch(path.name)), None)
@@ -77,6 +79,17 @@ class Outcome:
     warnings: list[str] = field(default_factory=list)
 
 
+def check_apart(target: Target, inputs: Inputs) -> None:
+    """Raises OutputError when the picture or the losses would replace an input, or each other, whatever may be overwritten."""
+    sources = {Path(path).expanduser().resolve() for path in inputs.paths.values() if path is not None}
+    written = [target.picture, *([] if target.losses is None else [target.losses])]
+    for path in written:
+        if path.resolve() in sources:
+            raise OutputError(f"{path} is an input of this run; choose another name, so that it is not lost", path=path)
+    if len({path.resolve() for path in written}) < len(written):
+        raise OutputError(f"picture and losses would both be {target.picture}; choose another name for one", path=target.picture)
+
+
 def default_picture(inputs: Inputs, folder: Path = FOLDER) -> Path:
     """output/CONTENT_STYLE.png; long names are cut."""
     stem = "_".join(picture.name for picture in (inputs.content, *inputs.styles))
@@ -86,6 +99,8 @@ def default_picture(inputs: Inputs, folder: Path = FOLDER) -> Path:
 @contextlib.contextmanager
 def claim(target: Target, *, named_by_user: bool, bits: int) -> Iterator[Target]:
     """The target, ours alone while inside: as named by the user, or made unique.  Raises OutputError before any work."""
+    if target.losses is not None and not target.overwrite and os.path.lexists(target.losses):
+        raise _exists(target.losses)
     base, number = target.picture, 1
     while True:
         lock = _lock(target, named_by_user=named_by_user, bits=bits)
@@ -108,6 +123,8 @@ def _lock(target: Target, *, named_by_user: bool, bits: int) -> FileLock | None:
     """The lock of a target whose place can be written; None when another run holds it and the name is ours to change."""
     check_target(target.picture, overwrite=True, bits=bits)
     make_folder(target.picture.parent)
+    if target.losses is not None:
+        make_folder(target.losses.parent)
     lock = FileLock(target.lock, blocking=False)
     try:
         lock.acquire()
@@ -146,7 +163,7 @@ def _exists(taken: Path) -> OutputError:
             f"choose another name with -o, or start anew with --overwrite",
             path=taken,
         )
-    return OutputError(f"{taken} exists; choose another name with -o, or replace it with --overwrite", path=taken)
+    return OutputError(f"{taken} exists; choose another name, or replace it with --overwrite", path=taken)
 
 
 class ToFile:
@@ -201,9 +218,13 @@ class ToFile:
 
     def _write_picture(self, result: Result) -> Path:
         target = self.target.picture
-        ours = self.target.overwrite or (self._partial_sha256 is not None and _sha256(target) == self._partial_sha256)
+        # What stands there may be replaced if the user said so, or if it is our own unfinished picture.
+        replace = self.target.overwrite or (self._partial_sha256 is not None and _sha256(target) in {None, self._partial_sha256})
+        if not replace and os.path.lexists(target):
+            target = unique(target)
+            self._warn(f"{self.target.picture} is another file now; it is kept, and the picture is {target}")
         try:
-            return result.save(target, overwrite=ours)
+            return result.save(target, overwrite=replace)
         except OutputError:
             if self.run.finished:
                 # The work of the whole run is in memory: keep it where it can be continued from.

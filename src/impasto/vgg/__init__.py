@@ -18,7 +18,6 @@ def load(
     name: str | os.PathLike[str] = "vgg19",
     *,
     pooling: Literal["max", "average"] = "max",
-    edges: Literal["zero", "replicate"] = "zero",
     convention: str | None = None,
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
@@ -28,4 +27,4 @@ def load(
     Raises WeightsError when the file is not what it should be.
     """
     found = _weights.load(name, convention=convention)
-    return Vgg(found, pooling=pooling, edges=edges, device=device, dtype=dtype)
+    return Vgg(found, pooling=pooling, device=device, dtype=dtype)

@@ -19,9 +19,7 @@ from impasto.vgg.weights import Weights
 class Vgg:
     """A frozen VGG whose features are differentiable in the pixels.
 
-    `pooling`: max as trained, or average, which the 2015 paper found to look better.  `edges`: what the first convolution sees
-    beyond the border: zero as trained, or replicate, which keeps the border of an optimised picture clean.  Deeper layers pad
-    with zeros in both cases.
+    `pooling`: max as trained, or average, which the 2015 paper found to look better.
     """
 
     def __init__(
@@ -29,14 +27,12 @@ class Vgg:
         weights: Weights,
         *,
         pooling: Literal["max", "average"] = "max",
-        edges: Literal["zero", "replicate"] = "zero",
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
     ) -> None:
         self.architecture: Architecture = weights.architecture
         self.weights = weights
         self.pooling = pooling
-        self.edges = edges
         self.device = torch.device(device)
         self.dtype = dtype
         self._kernels: dict[str, Tensor] = {}
@@ -76,10 +72,7 @@ class Vgg:
             if conv.stride != stride:
                 stride = conv.stride
                 x = F.max_pool2d(x, 2) if self.pooling == "max" else F.avg_pool2d(x, 2)
-            padding = 1
-            if conv.name == self.architecture.layers[0] and self.edges == "replicate":
-                x, padding = F.pad(x, (1, 1, 1, 1), mode="replicate"), 0
-            x = F.conv2d(x, self._kernels[conv.name], self._biases[conv.name], padding=padding)
+            x = F.conv2d(x, self._kernels[conv.name], self._biases[conv.name], padding=1)
             # In place is exact: a convolution's backward pass needs its input and kernel, never its output.
             x = F.relu_(x)
             if conv.name in wanted:

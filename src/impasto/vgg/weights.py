@@ -79,7 +79,7 @@ def _path(name: str | os.PathLike[str]) -> Path:
     """The file behind an imported name or a path; a word that is neither raises UnknownName with the nearest
     names.
     """
-    path = Path(name)
+    path = Path(name).expanduser()
     if isinstance(name, str) and name in names():
         return data_dir() / f"{name}{_SUFFIX}"
     if isinstance(name, str) and path.suffix == "" and len(path.parts) <= 1 and not path.exists():
