@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check format weights clean
+.PHONY: demo test check format clean
 
 demo: $(READY)
 	$(BIN)/impasto stylize examples/photos/temple.jpg examples/styles/flow.jpg
@@ -21,10 +21,6 @@ check: $(READY)
 format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
-
-# Makes the embedded weights again from their source; not needed to use or test impasto.
-weights: $(READY)
-	$(BIN)/python scripts/make_weights.py --help
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,6 +1,6 @@
 """`python -m impasto` is the command `impasto`."""
 
-from impasto.cli.main import main
+from impasto.cli.entry import main
 
 if __name__ == "__main__":
     main()

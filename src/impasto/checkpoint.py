@@ -6,6 +6,7 @@ checkpoint is whole or absent, whenever the process dies.
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,11 +15,11 @@ from typing import Any, Final
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import save_file
 from torch import Tensor
 
 from impasto.errors import CheckpointError
-from impasto.files import put
+from impasto.files import put_by
 
 FORMAT: Final = "impasto-checkpoint 1"
 _INPUT: Final = "input."
@@ -38,7 +39,18 @@ def write(path: Path, checkpoint: Checkpoint) -> None:
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tensors.items()}
     for role, data in checkpoint.inputs.items():
         tensors[_INPUT + role] = torch.frombuffer(bytearray(data), dtype=torch.uint8)
-    put(path, save(tensors, {"format": FORMAT, "facts": json.dumps(checkpoint.facts)}), existing="replace")
+    metadata = {"format": FORMAT, "facts": json.dumps(checkpoint.facts)}
+    # Written by the library straight to the file: a long history at a large size is gigabytes.
+    put_by(path, lambda temporary: _save(tensors, temporary, metadata), existing="replace")
+
+
+def _save(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str]) -> None:
+    try:
+        save_file(tensors, path, metadata)
+    except SafetensorError as error:
+        # The library wraps the system's error in words of its own.
+        full = "space" in str(error) or "quota" in str(error).lower()
+        raise OSError(errno.ENOSPC if full else errno.EIO, str(error)) from None
 
 
 def read(path: Path) -> Checkpoint:

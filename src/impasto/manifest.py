@@ -55,12 +55,12 @@ def load(picture: Path) -> dict[str, Any]:
     if not picture.is_file():
         raise CheckpointError(f"there is no picture {picture}; give the path of a picture that impasto made")
     beside = sidecar(picture)
-    text = picture.read_text("utf-8") if picture.suffix == ".json" else read_manifest(picture)
-    if text is None and beside.is_file():
-        text = beside.read_text("utf-8")
     try:
+        text = picture.read_text("utf-8") if picture.suffix == ".json" else read_manifest(picture)
+        if text is None and beside.is_file():
+            text = beside.read_text("utf-8")
         facts = json.loads(text or "")
-    except ValueError:
+    except (ValueError, OSError):
         facts = None
     if not isinstance(facts, dict) or facts.get("format") != FORMAT:
         raise CheckpointError(f"{picture} carries no manifest of impasto, and {beside.name} does not stand beside it")
@@ -94,7 +94,8 @@ def check_same(facts: Mapping[str, Any], pictures: Sequence[Picture], weights_sh
         )
 
 
-def other_versions(facts: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """(package, version then, version now) where they differ: results are exact only with the same."""
-    now = versions()
-    return [(name, was, now[name]) for name, was in facts["versions"].items() if name in now and now[name] != was]
+def differences(facts: Mapping[str, Any], device: torch.device) -> list[tuple[str, str, str]]:
+    """(what, then, now) of versions and device where they differ: results are exact only with the same."""
+    now = versions() | {"device": describe_device(device)}
+    then = {**facts["versions"], "device": facts["device"]}
+    return [(name, was, now[name]) for name, was in then.items() if name in now and now[name] != was]

@@ -78,15 +78,15 @@ def build(settings: Settings, vgg: Vgg, content: Tensor, styles: Sequence[Tensor
 
     Parts whose weight is 0 are left out.  Raises InvalidSettings when nothing is left.
     """
-    alpha, beta = settings.alpha_beta()
-    weights = {"content": alpha, "style": beta, "variation": settings.variation_weight}
+    alpha, beta, gamma = settings.term_weights()
+    weights = {"content": alpha, "style": beta, "variation": gamma}
     normalize = settings.normalize == "targets"
     parts: list[Part] = []
     if alpha > 0:
         parts += _content_parts(settings, vgg, content, normalize)
     if beta > 0:
         parts += _style_parts(settings, vgg, styles, normalize)
-    if settings.variation_weight > 0:
+    if gamma > 0:
         variation = VariationTerm(settings.variation_reduction)
         scale = _scale(variation.score(variation.measure(content)), 1e-3) if normalize else 1.0
         parts.append(Part("variation", variation, 1 / scale))

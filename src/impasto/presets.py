@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from impasto.errors import UnknownName
-from impasto.settings import FIVE_STYLE_LAYERS, Settings, parse
+from impasto.errors import InvalidSettings, UnknownName
+from impasto.settings import DEFAULT_STRENGTH, FIVE_STYLE_LAYERS, Settings, parse
 
 _CHANNELS = {"conv1_1": 64, "conv2_1": 128, "conv3_1": 256, "conv4_1": 512, "conv5_1": 512}
 
@@ -43,7 +43,15 @@ class Preset:
     values: Mapping[str, Any]
 
     def settings(self, **overrides: Any) -> Settings:
-        """Its settings, with some values replaced."""
+        """Its settings, with some values replaced.  Raises InvalidSettings for a strength that nothing would depend on."""
+        given = {**self.values, **overrides}
+        fixed = all(given.get(name) is not None for name in ("content_weight", "style_weight"))
+        if fixed and overrides.get("strength", DEFAULT_STRENGTH) != DEFAULT_STRENGTH:
+            where = "the settings give" if "content_weight" in overrides else f"the preset {self.name} gives"
+            raise InvalidSettings(
+                f"strength has no effect where {where} both content_weight and style_weight; change those instead",
+                setting="strength",
+            )
         return parse({"preset": self.name, **self.values, **overrides})
 
 

@@ -6,7 +6,7 @@ form.  Nothing here imports torch, so that `impasto --help` starts in a blink.
 
 from __future__ import annotations
 
-import math
+import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +24,7 @@ from pydantic import (
 
 from impasto.errors import InvalidSettings, UnknownName
 
+DEFAULT_STRENGTH = 0.5
 FIVE_STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 
 
@@ -44,7 +45,7 @@ def layer_weights(value: object) -> dict[str, float]:
             pairs.append((name.strip(), weight.strip() or 1.0))
     weights: dict[str, float] = {}
     for name, weight in pairs:
-        canonical = "conv" + name[4:] if name.startswith("relu") else name
+        canonical = canonical_layer(name)
         if not canonical:
             raise ValueError("a layer's name is missing; write layers as conv4_2:0.5,conv5_1")
         if canonical in weights:
@@ -54,29 +55,42 @@ def layer_weights(value: object) -> dict[str, float]:
         except (TypeError, ValueError):
             raise ValueError(f"the weight of {canonical} is {weight!r}, not a number") from None
     for name, number in weights.items():
-        if not math.isfinite(number) or number < 0:
-            raise ValueError(f"the weight of {name} is {number}; it must be a finite number, 0 or more")
+        if number != 0 and not 1e-12 <= number <= 1e12:
+            raise ValueError(f"the weight of {name} is {number}; it must be 0, or between 1e-12 and 1e12")
     if weights and not any(weights.values()):
         raise ValueError("all layer weights are 0; give at least one a weight above 0")
     return weights
 
 
 def picture_size(value: object) -> object:
-    """`512` (long side), `640x480` (width × height) or `original`."""
+    """`512` (long side), `640x480` or [640, 480] (width × height), or `original`; each side 1 to 100,000."""
+    wrong = ValueError(f"{value!r} is no size; write 512 for the long side, 640x480, or original")
+    size: object = value
     if isinstance(value, str):
         text = value.strip().lower()
         if text == "original":
             return text
         width, cross, height = text.replace("×", "x").partition("x")
         try:
-            return (int(width), int(height)) if cross else int(width)
+            size = (int(width), int(height)) if cross else int(width)
         except ValueError:
-            raise ValueError(f"{value!r} is no size; write 512, 640x480 or original") from None
-    return tuple(value) if isinstance(value, list) else value
+            raise wrong from None
+    sides = tuple(size) if isinstance(size, list | tuple) else (size,)
+    if len(sides) not in {1, 2} or not all(type(side) is int and 1 <= side <= 100_000 for side in sides):
+        raise wrong
+    return sides if len(sides) == 2 else sides[0]
+
+
+def weight(value: object) -> object:
+    """A term's weight: 0, or 1e-12 to 1e12, beyond which J and its gradient leave the range of float32."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and value != 0 and not 1e-12 <= value <= 1e12:
+        raise ValueError(f"a weight must be 0, or between 1e-12 and 1e12, not {value}")
+    return value
 
 
 LayerWeights = Annotated[dict[str, float], BeforeValidator(layer_weights)]
-Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Weight = Annotated[float, BeforeValidator(weight), Field(ge=0, allow_inf_nan=False)]
+PathText = Annotated[str, BeforeValidator(lambda value: os.fspath(value) if isinstance(value, os.PathLike) else value)]
 Side = Annotated[int, Field(ge=1, le=100_000)]
 
 
@@ -90,11 +104,11 @@ class Settings(BaseModel):
         512, description="long side in px, WIDTHxHEIGHT, or original"
     )
     strength: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = Field(
-        0.5, description="0: the photograph, 1: only the style; sets α and β where they are not given"
+        DEFAULT_STRENGTH, description="0: the photograph, 1: only the style; sets α and β where they are not given"
     )
     content_weight: Weight | None = Field(None, description="α, the weight of the content term")
     style_weight: Weight | None = Field(None, description="β, the weight of the style term")
-    variation_weight: Weight = Field(0.05, description="γ, the weight of the variation term")
+    variation_weight: Weight | None = Field(None, description="γ, the weight of the variation term")
     normalize: Literal["targets", "none"] = Field(
         "targets",
         description="divide each term by a scale taken from its targets, or use the formulas as they are",
@@ -111,12 +125,12 @@ class Settings(BaseModel):
         dict(zip(FIVE_STYLE_LAYERS, (0.3, 0.3, 0.25, 0.12, 0.03), strict=True)),
         description="style layers and their weights λ",
     )
-    network: str = Field("vgg19", description="a network's name, or a weights file")
+    network: PathText = Field("vgg19", description="a network's name, or a weights file")
     pooling: Literal["max", "average"] = Field("max", description="the network's pooling")
     margin: Annotated[int, Field(ge=0, le=64)] = Field(
         8, description="px that the picture is larger on each side while it is made, cut off at the end: its border stays clean"
     )
-    init: str = Field("content", description="start image: content, noise, blend, style, or a file")
+    init: PathText = Field("content", description="start image: content, noise, blend, style, or a file")
     noise_ratio: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = Field(
         0.6, description="r of the blend start N·r + C·(1 − r)"
     )
@@ -161,25 +175,34 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _there_is_something_to_do(self) -> Settings:
-        alpha, beta = self.alpha_beta()
+        alpha, beta, _ = self.term_weights()
         if not (alpha and self.content_layers) and not (beta and self.style_layers):
             raise ValueError("neither the content nor the style term has a layer and a weight above 0; give one of them both")
         return self
 
-    def alpha_beta(self) -> tuple[float, float]:
-        """α and β: as given, else from the strength s as α = 4·(1 − s)² and β = 4·k·s².
+    def term_weights(self) -> tuple[float, float, float]:
+        """α, β and γ: as given, else from the strength s as α = 4·(1 − s)², β = 4·k·s² and γ = 4·v·s².
 
-        The parabolas make the ends exact (s = 0: no style, s = 1: no content), and the ratio β/α = k·(s/(1 − s))² spans almost
-        four decades over 0.1 to 0.9, with k in the middle.
+        The parabolas make the ends exact (s = 0: the photograph, s = 1: no content), and the ratio β/α = k·(s/(1 − s))² spans
+        almost four decades over 0.1 to 0.9, with k in the middle.
         """
         s = self.strength
         alpha = 4 * (1 - s) ** 2 if self.content_weight is None else self.content_weight
         beta = 4 * STYLE_TO_CONTENT * s**2 if self.style_weight is None else self.style_weight
-        return alpha, beta
+        gamma = 4 * VARIATION * s**2 if self.variation_weight is None else self.variation_weight
+        return alpha, beta, gamma
 
 
 STYLE_TO_CONTENT = 35.0
-"""β/α at strength 0.5, for normalised terms; chosen by looking at many pairs."""
+"""k: β/α at strength 0.5, for normalised terms; chosen by looking at many pairs."""
+
+VARIATION = 0.05
+"""v: γ at strength 0.5, likewise: it takes the grain off smooth areas and leaves strokes alone."""
+
+
+def canonical_layer(name: str) -> str:
+    """`relu4_2` means `conv4_2`: both name the activation after the ReLU."""
+    return "conv" + name[4:] if name.startswith("relu") else name
 
 
 def parse(values: Mapping[str, Any]) -> Settings:

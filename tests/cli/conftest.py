@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from tests.samples import painting, photo
 
-from impasto.cli.main import main
+from impasto.cli.entry import main
 
 
 class Ended(NamedTuple):

@@ -110,6 +110,27 @@ def test_repeat_needs_a_picture_of_ours(here: Path, impasto: Command) -> None:
     assert ended.code == 2 and "no manifest" in ended.err
 
 
+def test_repeat_works_from_elsewhere_and_keeps_the_format(here: Path, impasto: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    impasto("stylize", "photo.png", "paint.png", *SMALL, "-q", "-o", "output/a.webp")
+    (here / "elsewhere").mkdir()
+    monkeypatch.chdir(here / "elsewhere")
+    ended = impasto("repeat", "../output/a.webp", "-q")
+    assert (ended.code, ended.out) == (0, "output/photo_paint.webp\n")
+    np.testing.assert_array_equal(pixels("output/photo_paint.webp"), pixels("../output/a.webp"))
+
+
+@pytest.mark.parametrize("text", ['{"format": "impasto-manifest 1"}', "[]", "no json"])
+def test_a_broken_manifest_is_an_error_in_one_line(here: Path, impasto: Command, text: str) -> None:
+    Path("m.json").write_text(text)
+    ended = impasto("repeat", "m.json")
+    assert ended.code == 2 and "manifest" in ended.err and ended.err.count("\n") == 1
+
+
+def test_names_with_brackets_are_shown_as_they_are(here: Path, impasto: Command) -> None:
+    Path("photo.png").rename("photo[red].png")
+    assert "photo[red]" in impasto("stylize", "photo[red].png", "paint.png", *SMALL).err
+
+
 def test_presets_are_listed_and_shown_as_settings_files(here: Path, impasto: Command) -> None:
     listed = impasto("presets", "list").out
     for name, preset in PRESETS.items():
@@ -120,8 +141,10 @@ def test_presets_are_listed_and_shown_as_settings_files(here: Path, impasto: Com
         assert resolve(read_file(Path("s.toml"))) == preset.settings()
 
 
-def test_doctor_finds_nothing_wrong_here(here: Path, impasto: Command) -> None:
+def test_doctor_finds_nothing_wrong_here(here: Path, impasto: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.get_num_threads", lambda: 64)  # the tests themselves take one thread each
     ended = impasto("doctor")
+    assert ended.code == 0 and "all is well" in ended.out
     assert "vgg19 verified" in ended.out and "GiB free" in ended.out
 
 
@@ -171,7 +194,12 @@ BAD = {
     "unknown start": (["photo.png", "paint.png", "--init", "contnt"], "did you mean content"),
     "missing start": (["photo.png", "paint.png", "--init", "no/start.png"], "start.png"),
     "no style": (["photo.png"], "STYLE"),
-    "unknown option": (["photo.png", "paint.png", "--strenght", "1"], "--strength"),
+    "unknown option": (["photo.png", "paint.png", "--strenght", "1"], "--strenght"),
+    "nobody's home": (["photo.png", "paint.png", "--size", "64", "-o", "~nobody77/text.jpg/a.xyz"], ".xyz"),
+    "name too long": (["photo.png", "paint.png", "--size", "64", "-o", "x" * 247 + ".png"], "too long"),
+    "losses in a file": (["photo.png", "paint.png", "--losses", "text.jpg/l.csv"], "text.jpg"),
+    "losses over the picture": (["photo.png", "paint.png", "-o", "a.png", "--losses", "a.png"], "losses"),
+    "output over an input": (["photo.png", "paint.png", "-o", "photo.png", "--overwrite"], "input"),
     "size of nothing": (["photo.png", "paint.png", "--size", "0"], "size"),
     "tiny size": (["photo.png", "paint.png", "--size", "16"], "32 px"),
 }
@@ -192,6 +220,5 @@ def test_bad_input_gets_one_line_and_exit_code_2(here: Path, impasto: Command, c
     assert ended.code == 2, ended
     assert words in ended.err
     assert "Traceback" not in ended.err and "pydantic" not in ended.err
-    if ended.err.startswith("impasto: "):
-        assert ended.err.count("\n") == 1
-    assert sorted(path for path in here.rglob("*") if path.name != "output") == before
+    assert ended.err.startswith("impasto: ") and ended.err.count("\n") == 1
+    assert sorted(here.rglob("*")) == before

@@ -19,9 +19,11 @@ from impasto import checkpoint, files, manifest
 from impasto.errors import CheckpointError, OutputError
 from impasto.images import read
 from impasto.presets import resolve
-from impasto.run import Run, gather
-from impasto.run import to_file as to_file_module
-from impasto.run.to_file import Outcome, Target, ToFile, check_apart, claim, default_picture, resumed
+from impasto.run import Run, gather, losses_file
+from impasto.run import resume as resume_module
+from impasto.run.resume import resumed
+from impasto.run.target import Target, check_apart, claim, default_picture
+from impasto.run.to_file import Outcome, ToFile
 from impasto.vgg import Vgg
 
 VALUES = {"size": 64, "iterations": 6}
@@ -35,7 +37,7 @@ def run_of(**values: Any) -> Run:
 
 @pytest.fixture(autouse=True)
 def resume_with_the_tiny_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(to_file_module, "network_for", lambda settings: Vgg(tiny_weights(), pooling=settings.pooling))
+    monkeypatch.setattr(resume_module, "network_for", lambda settings: Vgg(tiny_weights(), pooling=settings.pooling))
 
 
 def make(target: Target, *, stop_after: int | None = None, every_s: float = 1e9, **values: Any) -> Outcome:
@@ -125,8 +127,72 @@ def test_an_input_is_never_replaced(tmp_path: Path) -> None:
     ):
         with pytest.raises(OutputError, match="input"):
             check_apart(target, inputs)
-    with pytest.raises(OutputError, match="both"):
-        check_apart(Target(tmp_path / "a.png", losses=tmp_path / "a.png"), inputs)
+    for losses in ("a.png", "a.png.json"):
+        with pytest.raises(OutputError, match="losses"):
+            check_apart(Target(tmp_path / "a.png", losses=tmp_path / losses), inputs)
+
+
+@pytest.mark.parametrize("name", ["a-0002.png", "a.checkpoint", "a.png.json"])
+def test_what_is_written_beside_the_picture_never_replaces_an_input(tmp_path: Path, name: str) -> None:
+    Image.fromarray(photo(60, 80)).save(tmp_path / name, "PNG")
+    inputs = gather(str(tmp_path / name), [painting(60, 80)], resolve(VALUES))
+    with pytest.raises(OutputError, match="input"):
+        check_apart(Target(tmp_path / "a.png", overwrite=True, intermediates=True), inputs)
+
+
+def test_a_moved_checkpoint_writes_nothing_elsewhere(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    part = make(Target(tmp_path / "one" / "a.png", overwrite=True, losses=tmp_path / "one" / "l.csv"), stop_after=3)
+    assert part.checkpoint is not None
+    moved = part.checkpoint.rename(tmp_path / "two" / "a.checkpoint")
+    (tmp_path / "one" / "l.csv").write_text("mine")
+    with resumed(moved) as job:
+        job.make()
+    assert (tmp_path / "one" / "l.csv").read_text() == "mine"
+    assert left_behind(tmp_path / "two") == ["a.png", "a.png.json", "l.csv"]
+
+
+@pytest.mark.parametrize("fact", ["run", "settings", "weights_sha256", "ours", "picture", "names"])
+def test_a_checkpoint_that_lacks_something_is_refused(tmp_path: Path, fact: str) -> None:
+    part = make(Target(tmp_path / "a.png"), stop_after=3)
+    assert part.checkpoint is not None
+    saved = checkpoint.read(part.checkpoint)
+    facts = {name: value for name, value in saved.facts.items() if name != fact}
+    checkpoint.write(part.checkpoint, checkpoint.Checkpoint(facts, saved.tensors, saved.inputs))
+    with pytest.raises(CheckpointError, match="damaged"), resumed(part.checkpoint):
+        pass
+
+
+def test_a_checkpoint_without_its_optimiser_is_refused(tmp_path: Path) -> None:
+    part = make(Target(tmp_path / "a.png"), stop_after=3)
+    assert part.checkpoint is not None
+    saved = checkpoint.read(part.checkpoint)
+    tensors = {name: tensor for name, tensor in saved.tensors.items() if name != "optimizer.g"}
+    checkpoint.write(part.checkpoint, checkpoint.Checkpoint(saved.facts, tensors, saved.inputs))
+    with pytest.raises(CheckpointError, match="damaged"), resumed(part.checkpoint):
+        pass
+
+
+def test_a_failing_run_leaves_a_checkpoint(tmp_path: Path) -> None:
+    def fail(step: Any) -> None:
+        if step.step == 3:
+            raise ValueError("the caller's own")
+
+    with pytest.raises(ValueError, match="own"):
+        ToFile(run_of(), Target(tmp_path / "a.png")).make(on_step=fail)
+    with resumed(tmp_path / "a.checkpoint") as job:
+        assert job.make().finished
+
+
+def test_intermediates_carry_alpha_and_depth(tmp_path: Path) -> None:
+    rgba = np.dstack([photo(48, 64), np.full((48, 64), 255, np.uint8)])
+    rgba[:10, :, 3] = 0
+    settings = resolve({**VALUES, "save_every": 2, "bits": 16})
+    run = Run(settings, gather(rgba, [painting(60, 80)], settings), Vgg(tiny_weights()))
+    ToFile(run, Target(tmp_path / "a.png", intermediates=True)).make()
+    found = read(tmp_path / "a-0002.png")
+    assert found.bits == 16 and found.alpha is not None
 
 
 def test_a_default_name_is_made_unique(tmp_path: Path) -> None:
@@ -141,7 +207,8 @@ def test_a_default_name_is_made_unique(tmp_path: Path) -> None:
 @pytest.mark.parametrize("file", ["a.png", "a.checkpoint", "a-0100.png", "a.png.json"])
 def test_a_name_in_use_is_refused_before_any_work(tmp_path: Path, file: str) -> None:
     (tmp_path / file).touch()
-    with pytest.raises(OutputError, match="--overwrite"), claim(Target(tmp_path / "a.png"), named_by_user=True, bits=8):
+    target = Target(tmp_path / "a.png", intermediates=True)
+    with pytest.raises(OutputError, match="--overwrite"), claim(target, named_by_user=True, bits=8):
         pass
     with claim(Target(tmp_path / "a.png", overwrite=True), named_by_user=True, bits=8) as target:
         assert target.picture == tmp_path / "a.png"
@@ -198,14 +265,15 @@ class Full:
     """A disk that is full for some files."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
-        self._put, self._suffix, self.on = files.put, suffix, True
-        for module in (checkpoint, to_file_module.losses_file, sys.modules["impasto.images.write"]):
+        self._suffix, self.on = suffix, True
+        for module in (losses_file, sys.modules["impasto.images.write"]):
             monkeypatch.setattr(module, "put", self.put)
+        monkeypatch.setattr(checkpoint, "put_by", self.put)
 
-    def put(self, path: Path, data: bytes, **options: Any) -> None:
+    def put(self, path: Path, data: Any, **options: Any) -> None:
         if self.on and path.suffix == self._suffix:
             raise files.output_error(path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
-        self._put(path, data, **options)
+        (files.put_by if callable(data) else files.put)(path, data, **options)
 
 
 def test_a_full_disk_at_the_end_keeps_the_work_in_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,7 +322,7 @@ def test_a_checkpoint_of_other_weights_is_refused(tmp_path: Path, monkeypatch: p
     part = make(Target(tmp_path / "a.png"), stop_after=3)
     assert part.checkpoint is not None
     monkeypatch.setattr(
-        to_file_module, "network_for", lambda _: Vgg(type(tiny_weights())(**{**vars(tiny_weights()), "sha256": "1" * 64}))
+        resume_module, "network_for", lambda _: Vgg(type(tiny_weights())(**{**vars(tiny_weights()), "sha256": "1" * 64}))
     )
     with pytest.raises(CheckpointError, match="other weights"), resumed(part.checkpoint):
         pass
@@ -294,3 +362,13 @@ def test_losses_that_exist_are_kept_without_overwrite(tmp_path: Path) -> None:
             pass
     with claim(Target(tmp_path / "a.png", overwrite=True, losses=losses), named_by_user=True, bits=8) as target:
         assert target.losses == losses
+
+
+def test_what_a_killed_run_left_half_written_is_swept(tmp_path: Path) -> None:
+    part = make(Target(tmp_path / "a.png"), stop_after=3)
+    assert part.checkpoint is not None
+    foreign = tmp_path / ".impasto-0123456789ab-00.part"
+    foreign.touch()
+    (tmp_path / f"{files._prefix(part.checkpoint)}00.part").touch()
+    with resumed(part.checkpoint):
+        assert left_behind(tmp_path) == sorted([".a.lock", foreign.name, "a.checkpoint", "a.png", "a.png.json"])

@@ -12,13 +12,15 @@ from types import FrameType
 
 import typer
 
-from impasto import manifest, presets
 from impasto.cli.progress import Progress
-from impasto.errors import CheckpointError
+from impasto.files import expanded
 from impasto.run import Run, losses_file, prepare
 from impasto.run.forecast import original_line
 from impasto.run.inputs import gather
-from impasto.run.to_file import CHECKPOINT_EVERY_S, Outcome, Target, ToFile, check_apart, claim, default_picture, resumed
+from impasto.run.repeat import repeated
+from impasto.run.resume import resumed
+from impasto.run.target import Target, check_apart, claim, default_picture
+from impasto.run.to_file import CHECKPOINT_EVERY_S, Outcome, ToFile
 from impasto.settings import Settings
 
 INTERRUPTED = 130
@@ -57,36 +59,31 @@ def drive_new(
 ) -> None:
     """A run from its first step."""
     if losses is not None:
-        losses = losses.expanduser()
+        losses = expanded(losses)
         losses_file.check(losses)
     with interruptible() as caught:
-        inputs = gather(content, styles, settings)
-        every_s = CHECKPOINT_EVERY_S if checkpoint_every_s is None else checkpoint_every_s
-        outcome = _make(
-            prepare(settings, inputs),
-            caught,
-            out=out,
-            overwrite=overwrite,
-            losses=losses,
-            every_s=every_s,
-            shown=not (quiet or as_json),
+        run = prepare(settings, gather(content, styles, settings))
+        target = Target(
+            default_picture(run.inputs) if out is None else expanded(out), overwrite, losses, settings.save_every is not None
         )
+        every_s = CHECKPOINT_EVERY_S if checkpoint_every_s is None else checkpoint_every_s
+        outcome = _make(run, caught, target, named_by_user=out is not None, every_s=every_s, shown=not (quiet or as_json))
     _report(outcome, quiet=quiet, as_json=as_json)
 
 
-def _make(
-    run: Run, caught: list[int], *, out: Path | None, overwrite: bool, losses: Path | None, every_s: float, shown: bool
-) -> Outcome:
-    target = Target(out.expanduser() if out is not None else default_picture(run.inputs), overwrite, losses)
+def _make(run: Run, caught: list[int], target: Target, *, named_by_user: bool, every_s: float, shown: bool) -> Outcome:
     check_apart(target, run.inputs)
     with (
-        claim(target, named_by_user=out is not None, bits=run.settings.bits) as claimed,
+        claim(target, named_by_user=named_by_user, bits=run.settings.bits) as claimed,
         Progress(run.settings, shown=shown) as progress,
     ):
         progress.begin(run)
         if shown and run.settings.size != "original" and not caught:
             progress.say(original_line(run))
-        return ToFile(run, claimed, checkpoint_every_s=every_s).make(stop=lambda: bool(caught), on_step=progress.step)
+        job = ToFile(run, claimed, checkpoint_every_s=every_s)
+        outcome = job.make(stop=lambda: bool(caught), on_step=progress.step, on_warning=progress.warn)
+        progress.end(run)
+    return outcome
 
 
 def drive_resumed(path: Path, *, quiet: bool, as_json: bool) -> None:
@@ -97,7 +94,8 @@ def drive_resumed(path: Path, *, quiet: bool, as_json: bool) -> None:
         Progress(job.run.settings, shown=not (quiet or as_json)) as progress,
     ):
         progress.begin(job.run)
-        outcome = job.make(stop=lambda: bool(caught), on_step=progress.step)
+        outcome = job.make(stop=lambda: bool(caught), on_step=progress.step, on_warning=progress.warn)
+        progress.end(job.run)
     _report(outcome, quiet=quiet, as_json=as_json)
 
 
@@ -107,44 +105,26 @@ def drive_repeat(
     out: Path | None,
     content: str | None,
     styles: Sequence[str],
+    start: str | None,
     overwrite: bool,
     quiet: bool,
     as_json: bool,
 ) -> None:
     """A run from a finished picture's manifest."""
-    facts = manifest.load(picture)
-    settings = presets.resolve(manifest.settings_of(facts))
     with interruptible() as caught:
-        content = content or _find(facts["content"], picture, "--content")
-        styles = styles or [_find(style, picture, "--style") for style in facts["styles"]]
-        inputs = gather(content, styles, settings)
-        run = prepare(settings, inputs)
-        manifest.check_same(facts, list(inputs.roles().values()), run.vgg.weights.sha256)
-        for name, was, now in manifest.other_versions(facts):
-            print(f"impasto: made with {name} {was}, this is {now}: the picture may differ in details", file=sys.stderr)
+        run, differs = repeated(picture, content=content, styles=styles, start=start)
+        for line in differs:
+            print(f"impasto: {line}", file=sys.stderr)
+        suffix = ".png" if picture.suffix == ".json" else picture.suffix
+        name = default_picture(run.inputs, suffix=suffix) if out is None else expanded(out)
+        target = Target(name, overwrite, None, run.settings.save_every is not None)
         outcome = _make(
-            run, caught, out=out, overwrite=overwrite, losses=None, every_s=CHECKPOINT_EVERY_S, shown=not (quiet or as_json)
+            run, caught, target, named_by_user=out is not None, every_s=CHECKPOINT_EVERY_S, shown=not (quiet or as_json)
         )
     _report(outcome, quiet=quiet, as_json=as_json)
 
 
-def _find(described: dict[str, str], picture: Path, option: str) -> str:
-    """The input as it was given, from here or from the picture's folder."""
-    given = described["path"]
-    if given is not None:
-        for candidate in (
-            Path(given).expanduser(),
-            picture.parent / given,
-            picture.parent / Path(given).name,
-        ):
-            if candidate.is_file():
-                return str(candidate)
-    raise CheckpointError(f"{given or described['name']} is not there any more; say where it is with {option}")
-
-
 def _report(outcome: Outcome, *, quiet: bool, as_json: bool) -> None:
-    for warning in outcome.warnings:
-        print(f"impasto: {warning}", file=sys.stderr)
     if as_json:
         facts = {
             "finished": outcome.finished,

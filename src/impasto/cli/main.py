@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from typing import Annotated
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -44,23 +44,40 @@ def options(
     """A photograph painted in the style of a painting."""
 
 
-def main() -> None:
+def run() -> None:
     """Runs the command; exits 0 when done, 1 on failure, 2 on bad input, 130 when interrupted."""
     try:
-        app(standalone_mode=True)
+        code = app(standalone_mode=False)
     except ImpastoError as error:
         _fail(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        _fail("stopped before there was a picture", 130)
+    except (KeyboardInterrupt, typer.Abort):
+        _fail("interrupted", 130)
     except BrokenPipeError:
         # The reader of our output went away (`| head`): nobody is left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:  # the last line of defence
+        if hasattr(error, "format_message"):
+            _usage(error)
         _unexpected(error)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
-def _unexpected(error: Exception) -> None:
+def _usage(error: Any) -> NoReturn:
+    """What the option parser says, in the form of all other messages.
+
+    Known by its method, since typer's releases take the class from different places.
+    """
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+        sys.exit(2)
+    line = " ".join(error.format_message().split()).rstrip(".")
+    context = getattr(error, "ctx", None)
+    where = "impasto" if context is None else context.command_path
+    _fail(f"{line[:1].lower()}{line[1:]}; see `{where} --help`", 2)
+
+
+def _unexpected(error: Exception) -> NoReturn:
     if os.environ.get("IMPASTO_DEBUG"):
         traceback.print_exc()
     text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -78,6 +95,6 @@ def _unexpected(error: Exception) -> None:
     )
 
 
-def _fail(message: str, code: int) -> None:
+def _fail(message: str, code: int) -> NoReturn:
     print(f"impasto: {message}", file=sys.stderr)
     sys.exit(code)

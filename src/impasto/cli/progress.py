@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from types import TracebackType
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from impasto.run import Run, Step
+from impasto.run.forecast import duration
 from impasto.settings import Settings
-
-
-def duration(seconds: float) -> str:
-    """`8 s`, `3 min 20 s`, `2 h 5 min`."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 class Progress:
@@ -51,11 +44,22 @@ class Progress:
         """One line above the bar."""
         self._console.print(text, soft_wrap=not self._console.is_terminal)
 
+    def warn(self, text: str) -> None:
+        """One line about what went wrong on the way, shown even to those who asked for quiet."""
+        print(f"impasto: {text}", file=sys.stderr)
+
+    def end(self, run: Run) -> None:
+        """What came out."""
+        if run.finished:
+            best = min(record.loss for record in run.records if record.level == len(run.levels))
+            self.say(f"done in {duration(run.seconds)}; the picture has J {best:.5g}, the best of its level")
+
     def begin(self, run: Run) -> None:
         """What is going to happen."""
         sizes = " → ".join(f"{level.size[1]}x{level.size[0]}" for level in run.levels)
-        styles = " + ".join(style.name for style in run.inputs.styles)
-        self.say(f"[bold]{run.inputs.content.name}[/bold] in the style of [bold]{styles}[/bold]: {sizes} px on {run.vgg.device}")
+        styles = escape(" + ".join(style.name for style in run.inputs.styles))
+        content = escape(run.inputs.content.name)
+        self.say(f"[bold]{content}[/bold] in the style of [bold]{styles}[/bold]: {sizes} px on {run.vgg.device}")
 
     def step(self, step: Step) -> None:
         """One evaluation."""
@@ -70,7 +74,7 @@ class Progress:
             left=f"{duration(step.seconds_left)} left",
         )
         if step.rolled_back is not None:
-            self.say(f"step {step.iteration} undone: {step.rolled_back}")
+            self.say(f"step {step.iteration} undone: {escape(step.rolled_back)}")
         every = self._settings.save_every
         if (every is not None and step.step % every == 0) or (self._bar.disable and self._is_milestone(step)):
             self.say(

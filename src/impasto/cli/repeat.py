@@ -17,18 +17,23 @@ def repeat(
     style: Annotated[
         list[str] | None, typer.Option("--style", help="where the style pictures are now", show_default=False)
     ] = None,
+    init: Annotated[
+        str | None, typer.Option("--init", help="where the start file is now, if there was one", show_default=False)
+    ] = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Run a finished picture's own settings again, on the same inputs, and get the same picture."""
     from impasto.cli.drive import drive_repeat
+    from impasto.files import expanded
 
     drive_repeat(
-        picture.expanduser(),
+        expanded(picture),
         out=out,
         content=content,
         styles=style or [],
+        start=init,
         overwrite=overwrite,
         quiet=quiet,
         as_json=as_json,

@@ -17,5 +17,6 @@ def resume(
 ) -> None:
     """Continue an interrupted run exactly: the picture equals that of an undisturbed run."""
     from impasto.cli.drive import drive_resumed
+    from impasto.files import expanded
 
-    drive_resumed(checkpoint.expanduser(), quiet=quiet, as_json=as_json)
+    drive_resumed(expanded(checkpoint), quiet=quiet, as_json=as_json)

@@ -93,7 +93,7 @@ def stylize(
     given: dict[str, Any] = {
         name: value for name, value in locals().items() if name in settings.Settings.model_fields and value is not None
     }
-    from_file = {} if settings_file is None else settings.read_file(settings_file.expanduser())
+    from_file = {} if settings_file is None else settings.read_file(settings_file)
     chosen = presets.resolve(from_file, given)
 
     from impasto.cli.drive import drive_new

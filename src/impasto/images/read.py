@@ -21,6 +21,7 @@ from PIL import Image
 from torch import Tensor
 
 from impasto.errors import ImageTooLarge, UnreadableImage
+from impasto.files import expanded
 from impasto.images.decode import decode, guarded
 from impasto.images.pillow import from_pillow
 from impasto.images.raster import Raster, TooManyPixels, Undecodable, from_array, to_npy
@@ -73,7 +74,7 @@ def read(source: Source, *, role: str = "picture", name: str | None = None, max_
         return _picture(raster, stem, encoded)
     except TooManyPixels as error:
         raise ImageTooLarge(
-            f"{label} has {error}, the limit is {max_pixels:,}; shrink it, or raise the limit",
+            f"{label} has {error}, the limit is {max_pixels:,}; shrink it, or raise the limit with --max-pixels",
             role=role,
             max_pixels=max_pixels,
         ) from None
@@ -86,11 +87,7 @@ def read(source: Source, *, role: str = "picture", name: str | None = None, max_
 def _path(source: object) -> Path | None:
     if not isinstance(source, str | os.PathLike):
         return None
-    path = Path(os.fsdecode(source))
-    try:
-        return path.expanduser()
-    except RuntimeError:
-        return path
+    return expanded(os.fsdecode(source))
 
 
 def _decode_given(encoded: bytes, max_pixels: int) -> Raster:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import difflib
 import itertools
 import os
-import tempfile
 from pathlib import Path
 
 from torch import Tensor
 
 from impasto.errors import OutputError
-from impasto.files import make_folder, output_error, put
+from impasto.files import check_place, expanded, put
 from impasto.images.encode import FORMATS, check_format, encode, to_pil
 
 __all__ = ["FORMATS", "check_target", "encode", "to_pil", "unique", "write"]
@@ -23,19 +22,11 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool = False, bits:
     Raises OutputError: unknown extension, a depth the format has not, a folder in place of a file,
     a file that exists, a folder that cannot be made or written to.
     """
-    target = Path(path).expanduser()
+    target = expanded(path)
     _check_name(target, bits=bits)
-    try:
-        if target.is_dir():
-            raise OutputError(f"{target} is a folder; give a file's name, like {target / 'picture.png'}", path=target)
-        if not overwrite and os.path.lexists(target):
-            raise OutputError(f"{target} exists; choose another name with -o, or replace it with --overwrite", path=target)
-        make_folder(target.parent)
-        target.is_file()  # now that its folder exists, the system says whether the name is too long
-        with tempfile.TemporaryFile(dir=target.parent):
-            pass
-    except OSError as error:
-        raise output_error(target, error) from None
+    if not overwrite and os.path.lexists(target) and not target.is_dir():
+        raise OutputError(f"{target} exists; choose another name with -o, or replace it with --overwrite", path=target)
+    check_place(target)
 
 
 def _check_name(path: Path, *, bits: int) -> None:
@@ -45,7 +36,7 @@ def _check_name(path: Path, *, bits: int) -> None:
         near = difflib.get_close_matches(path.suffix.lower(), FORMATS, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else f"end it in one of {', '.join(FORMATS)}"
         said = f"the extension {path.suffix} is unknown" if path.suffix != "" else "the name has no extension"
-        raise OutputError(f"{path} cannot be written: {said}; {hint} (known are {', '.join(FORMATS)})", path=path)
+        raise OutputError(f"{path} cannot be written: {said}; {hint}", path=path)
     check_format(path.suffix, bits=bits)
 
 
@@ -72,7 +63,7 @@ def write(
     replaced, not even one that appears meanwhile.  The other arguments are those of `encode`.
     Raises OutputError; nothing is left behind then.
     """
-    target = Path(path).expanduser()
+    target = expanded(path)
     check_target(target, overwrite=overwrite, bits=bits)
     data = encode(rgb, target.suffix, alpha=alpha, bits=bits, quality=quality, dpi=dpi, manifest=manifest)
     put(target, data, existing="replace" if overwrite else "keep")

@@ -59,7 +59,7 @@ class Adam:
     def state(self) -> dict[str, Tensor]:
         """All that a later `restore` needs to go on exactly."""
         state = {
-            "shrink": torch.tensor(self.shrink, dtype=torch.float64),
+            "shrink": torch.tensor(self.shrink),
             "steps": torch.tensor(self._steps, dtype=torch.int64),
         }
         named = {"x": self._x, "g": self._g, "m": self._m, "v": self._v}
@@ -69,5 +69,5 @@ class Adam:
         """Go on from a saved state."""
         self.shrink = float(state["shrink"])
         self._steps = int(state["steps"])
-        self._x, self._g = state.get("x"), state.get("g")
-        self._m, self._v = state.get("m"), state.get("v")
+        self._x, self._g = state["x"], state["g"]
+        self._m, self._v = state["m"], state["v"]

@@ -88,7 +88,7 @@ class Lbfgs:
 
     def state(self) -> dict[str, Tensor]:
         """All that a later `restore` needs to go on exactly."""
-        state = {"shrink": torch.tensor(self.shrink, dtype=torch.float64)}
+        state = {"shrink": torch.tensor(self.shrink)}
         if self._x is not None and self._g is not None:
             state |= {"x": self._x, "g": self._g}
         state |= {f"s.{i:04d}": s for i, s in enumerate(self._s)}
@@ -97,6 +97,6 @@ class Lbfgs:
     def restore(self, state: Mapping[str, Tensor]) -> None:
         """Go on from a saved state."""
         self.shrink = float(state["shrink"])
-        self._x, self._g = state.get("x"), state.get("g")
+        self._x, self._g = state["x"], state["g"]
         self._s = [state[name] for name in sorted(state) if name.startswith("s.")]
         self._y = [state[name] for name in sorted(state) if name.startswith("y.")]

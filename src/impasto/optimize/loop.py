@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Generic, Protocol, TypeVar
 
+import torch
 from torch import Tensor
 
 from impasto.errors import RunError
@@ -69,6 +70,8 @@ class Loop(Generic[E]):
     last_good: float | None = None
     rollbacks: list[Rollback] = field(default_factory=list)
     retreats_in_a_row: int = 0
+    scale: float | None = None
+    """Makes the first gradient's root mean square 1, so that neither optimiser depends on the size of J's weights."""
 
     def advance(self) -> tuple[Tensor, E] | None:
         """One iteration: the good point and its evaluation, or None when it was bad and the loop went back.
@@ -82,7 +85,9 @@ class Loop(Generic[E]):
         if reason is None:
             self.last_good = evaluation.value
             self.retreats_in_a_row = 0
-            self.x = self.optimizer.step(x, evaluation.gradient)
+            if self.scale is None:
+                self.scale = _one_over_rms(evaluation.gradient)
+            self.x = self.optimizer.step(x, self.scale * evaluation.gradient)
             return x, evaluation
         if self.last_good is None:
             raise RunError(f"the objective at the start image cannot be used: {reason}; check the weights of the terms")
@@ -97,9 +102,16 @@ class Loop(Generic[E]):
         value = evaluation.value
         if not math.isfinite(value):
             return f"J is {value}"
-        # A sum is finite only if every part is, and costs one pass instead of two.
-        if not math.isfinite(float(evaluation.gradient.abs().sum())):
+        if not bool(torch.isfinite(evaluation.gradient).all()):
             return "the gradient is not finite"
         if self.last_good is not None and value > JUMP * self.last_good:
             return f"J jumped from {self.last_good:.6g} to {value:.6g}"
         return None
+
+
+def _one_over_rms(gradient: Tensor) -> float:
+    """1/√mean(g²), computed relative to the largest entry, whose square may be beyond float32; 1 for no gradient."""
+    largest = float(gradient.abs().max())
+    if largest == 0:
+        return 1.0
+    return 1 / (largest * float((gradient / largest).square().mean().sqrt()))

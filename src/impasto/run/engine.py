@@ -94,6 +94,7 @@ class Run:
         self._loop: Loop[Evaluation] | None = None
         self._best: tuple[float, Tensor] | None = None
         self._first: float | None = None
+        self._moved = False
 
     @property
     def finished(self) -> bool:
@@ -138,7 +139,7 @@ class Run:
         else:
             self._keep(loop.iteration - 1, *good)
         at, last = self.level, self.records[-1]
-        rgb = good[0] if good is not None else loop.x
+        rgb = loop.x if self._best is None else self._best[1] if good is None else good[0]
         if loop.iteration > level.iterations:
             self._leave()
         spent = time.perf_counter() - begun
@@ -188,7 +189,8 @@ class Run:
         """The loop of the level at hand, from the level before it, the start image, or a given x."""
         content, styles = self.pictures(self.level)
         if x is None and self._best is not None:
-            x = self._canvas(resize(self._cut(self._best[1]).clamp(0, 1), self.levels[self.level].size))
+            before = self._cut(self._best[1]).clamp(0, 1).cpu()  # resized there, as all pictures are: not every device can
+            x = self._canvas(resize(before, self.levels[self.level].size)).to(self.vgg.device)
             self._best = self._first = None
         elif x is None:
             given = self.inputs.start
@@ -206,11 +208,13 @@ class Run:
         return Loop(self._evaluator(self.vgg, goal), optimizer_for(self.settings), x)
 
     def _leave(self) -> None:
-        last = self.level == len(self.levels) - 1
-        if last and self._best is not None and self._first is not None and self._best[0] >= self._first > 0:
+        if self._best is not None and self._first is not None:
+            # A J of 0 at the start is the minimum: nothing was asked for (strength 0), and nothing is to be done.
+            self._moved = self._moved or self._best[0] < self._first or self._first == 0
+        if self.level == len(self.levels) - 1 and not self._moved:
             raise NoProgress(
-                f"no step lowered J below its start at {self._first:.6g}: the picture would be its start image; "
-                f"change the weights, or give more iterations",
+                f"no step lowered J below its start at {self._first:.6g}, so the picture would be its start image; "
+                f"start from --init noise (a flat photograph needs it), change the weights, or give more iterations",
                 first=self._first,
             )
         self.level += 1
@@ -232,6 +236,7 @@ class Run:
             "seconds": self.seconds,
             "level_seconds": self.level_seconds,
             "first": self._first,
+            "moved": self._moved,
             "records": [asdict(record) for record in self.records],
             "rollbacks": [(level, asdict(rollback)) for level, rollback in self.rollbacks],
         }
@@ -244,6 +249,7 @@ class Run:
                 "iteration": loop.iteration,
                 "last_good": loop.last_good,
                 "retreats_in_a_row": loop.retreats_in_a_row,
+                "scale": loop.scale,
             }
             tensors["x"] = loop.x
             tensors |= {f"optimizer.{name}": tensor for name, tensor in loop.optimizer.state().items()}
@@ -257,6 +263,7 @@ class Run:
         self.seconds = facts["seconds"]
         self.level_seconds = list(facts["level_seconds"])
         self._first = facts["first"]
+        self._moved = facts["moved"]
         self.records = [Record(**record) for record in facts["records"]]
         self.rollbacks = [(level, Rollback(**rollback)) for level, rollback in facts["rollbacks"]]
         self._best = (facts["best"], on_device["best"]) if "best" in facts else None
@@ -265,6 +272,7 @@ class Run:
             self._loop.iteration = facts["loop"]["iteration"]
             self._loop.last_good = facts["loop"]["last_good"]
             self._loop.retreats_in_a_row = facts["loop"]["retreats_in_a_row"]
+            self._loop.scale = facts["loop"]["scale"]
             prefix = "optimizer."
             self._loop.optimizer.restore(
                 {name.removeprefix(prefix): tensor for name, tensor in on_device.items() if name.startswith(prefix)}

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from impasto import manifest as manifests
 from impasto.errors import OutputError, RunError
-from impasto.files import put
+from impasto.files import expanded, put
 from impasto.images import encode, resize, to_pil, write
 from impasto.run.engine import Record, Run
 from impasto.run.levels import final_size
@@ -44,7 +44,7 @@ class Result:
 
         Raises OutputError, also when one of the two exists and `overwrite` is not set.
         """
-        target = Path(path).expanduser()
+        target = expanded(path)
         beside = manifests.sidecar(target)
         if not overwrite and beside.exists():
             raise OutputError(f"{beside} exists; choose another name, or replace it with --overwrite", path=beside)
@@ -75,9 +75,20 @@ def result_of(run: Run) -> Result:
     content = run.inputs.content
     size = final_size(run.settings, (content.rgb.shape[1], content.rgb.shape[2]))
     rgb = resize(best.float().cpu(), size)[0]
-    alpha = None if content.alpha is None else resize(content.alpha[None, None], size)[0, 0]
-    dpi = (content.dpi or (72.0, 72.0)) if run.settings.dpi is None else (run.settings.dpi, run.settings.dpi)
-    return Result(rgb, alpha, dpi, tuple(run.records), run.settings, facts_of(run))
+    return Result(rgb, alpha_at(run, size), dpi_of(run), tuple(run.records), run.settings, facts_of(run))
+
+
+def alpha_at(run: Run, size: tuple[int, int]) -> Tensor | None:
+    """The photograph's alpha [H, W], 0..1, at a size (height, width), or None where it has none."""
+    alpha = run.inputs.content.alpha
+    return None if alpha is None else resize(alpha[None, None], size)[0, 0]
+
+
+def dpi_of(run: Run) -> tuple[float, float]:
+    """Dots an inch, across and down: as set, else the photograph's, else 72."""
+    if run.settings.dpi is not None:
+        return run.settings.dpi, run.settings.dpi
+    return run.inputs.content.dpi or (72.0, 72.0)
 
 
 def facts_of(run: Run) -> dict[str, Any]:

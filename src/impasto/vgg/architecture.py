@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from impasto.errors import UnknownName
+from impasto.settings import canonical_layer
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Architecture:
 
         Raises UnknownName, with the nearest valid names.
         """
-        canonical = "conv" + name[4:] if name.startswith("relu") else name
+        canonical = canonical_layer(name)
         if canonical not in self.layers:
             raise UnknownName(f"layer of {self.name}", name, self.layers)
         return canonical

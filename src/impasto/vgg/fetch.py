@@ -73,7 +73,7 @@ def fetch(name: str, *, progress: Callable[[int, int | None], None] | None = Non
 def _raw(name: str, remote: Remote, folder: Path, *, progress: Callable[[int, int | None], None] | None, pace: Pace) -> Path:
     """The original file, received whole and with the right sha256."""
     raw = folder / remote.url.rpartition("/")[2]
-    if raw.exists():
+    if raw.exists() and file_sha256(raw) == remote.sha256:
         return raw
     part = raw.with_name(raw.name + ".part")
     try:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from impasto import files
 from impasto.errors import UnknownName, WeightsError
+from impasto.files import expanded
 from impasto.vgg import formats
 from impasto.vgg.embedded import EMBEDDED, embedded_file
 from impasto.vgg.formats.safetensors import canonical_bytes
@@ -79,7 +80,7 @@ def _path(name: str | os.PathLike[str]) -> Path:
     """The file behind an imported name or a path; a word that is neither raises UnknownName with the nearest
     names.
     """
-    path = Path(name).expanduser()
+    path = expanded(name)
     if isinstance(name, str) and name in names():
         return data_dir() / f"{name}{_SUFFIX}"
     if isinstance(name, str) and path.suffix == "" and len(path.parts) <= 1 and not path.exists():

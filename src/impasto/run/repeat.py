@@ -1,0 +1,66 @@
+"""A finished picture is made again from its own record: the same settings, on the same inputs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from impasto import manifest, presets
+from impasto.errors import CheckpointError
+from impasto.files import expanded
+from impasto.run.api import prepare
+from impasto.run.engine import Run
+from impasto.run.inputs import gather
+
+
+def repeated(
+    picture: Path, *, content: str | None = None, styles: Sequence[str] = (), start: str | None = None
+) -> tuple[Run, list[str]]:
+    """The run of a finished picture, and what may make its result differ in details.
+
+    `content`, `styles`, `start`: where the inputs are now, if not where they were.  Raises CheckpointError when the picture is
+    unfinished or carries no manifest, or an input or the weights are not those of the manifest.
+    """
+    facts = manifest.load(picture)
+    try:
+        if not facts["finished"]:
+            raise CheckpointError(
+                f"{picture} is unfinished, so it cannot be repeated; go on with `impasto resume` and its checkpoint"
+            )
+        values = manifest.settings_of(facts)
+        recorded_styles = list(facts["styles"])
+        content = content or _locate(facts["content"], picture, "--content")
+        found = list(styles) or [_locate(style, picture, "--style") for style in recorded_styles]
+        if facts["start"] is not None:
+            values["init"] = start or _locate(facts["start"], picture, "--init")
+        settings = presets.resolve(values)
+        inputs = gather(content, found, settings)
+        run = prepare(settings, inputs)
+        manifest.check_same(facts, list(inputs.roles().values()), run.vgg.weights.sha256)
+        differs = [
+            f"made with {name} {was}, this is {now}: the picture may differ in details"
+            for name, was, now in manifest.differences(facts, run.vgg.device)
+        ]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(
+            f"the manifest of {picture} is damaged ({type(error).__name__}: {error}); it cannot be repeated"
+        ) from None
+    return run, differs
+
+
+def _locate(described: Mapping[str, Any], picture: Path, option: str) -> str:
+    """The input where it was given, seen from here or from around the picture; the first whose hash is right."""
+    given = described["path"]
+    if given is None:
+        raise CheckpointError(f"{described['name']} was given as an array, not as a file; say where its file is with {option}")
+    folder = picture.absolute().parent
+    candidates = [expanded(given), folder / given, folder.parent / given, folder / Path(given).name]
+    there = [candidate for candidate in candidates if candidate.is_file()]
+    for candidate in there:
+        if hashlib.sha256(candidate.read_bytes()).hexdigest() == described["sha256"]:
+            return str(candidate)
+    if there:
+        return str(there[0])  # refused later, with both hashes in the message
+    raise CheckpointError(f"{given} is not there any more; say where it is with {option}")
