@@ -53,7 +53,7 @@ def test_another_seed_gives_another_picture() -> None:
 @pytest.mark.parametrize("levels", [1, None])
 def test_the_picture_has_exactly_the_size_asked_for(size: str, levels: int | None) -> None:
     width, height = map(int, size.split("x"))
-    assert result_of(finish(make(size=size, levels=levels, iterations=2))).rgb.shape == (3, height, width)
+    assert result_of(finish(make(size=size, levels=levels, iterations=6))).rgb.shape == (3, height, width)
 
 
 def test_a_small_run_is_the_prefix_of_a_large_one() -> None:

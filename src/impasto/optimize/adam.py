@@ -35,6 +35,7 @@ class Adam:
     def step(self, x: Tensor, gradient: Tensor) -> Tensor:
         """The next point from x and the gradient there."""
         self._x, self._g = x, gradient
+        self.shrink = min(1.0, 2 * self.shrink)
         return self._move()
 
     def retreat(self) -> Tensor:

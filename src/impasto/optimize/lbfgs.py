@@ -2,7 +2,7 @@
 
 Nocedal and Wright 2006, algorithm 7.4.  Unit steps are what style transfer uses since 2015: an evaluation costs as much as a
 step, and the loop guards against the rare bad one.  Departures: the first step is short and of a known size, since H is unknown
-then; a pair enters only with positive curvature; box bounds by projection (bounds.py).
+then; a pair enters only with positive curvature; no step is longer than a limit; box bounds by projection (bounds.py).
 """
 
 from __future__ import annotations
@@ -15,17 +15,30 @@ from torch import Tensor
 
 from impasto.optimize.bounds import Bounds
 
-FIRST_STEP_RMS: Final = 0.005
-"""Root mean square of the first displacement: about one of 255 levels where x spans 0..1."""
+FIRST_STEP_RMS: Final = 0.02
+MAX_STEP_RMS: Final = 0.05
+"""Root mean square of the first displacement, and the most of any other, where x spans 0..1.
+
+Chosen by measurement (docs/decisions/0004-steps-of-lbfgs.md): with a first step of 0.005 and no limit the early curvature is so
+wrong that J rises up to tenfold and steps have to be undone.
+"""
 
 
 class Lbfgs:
     """One minimisation; the state is a few tensors and can be saved exactly."""
 
-    def __init__(self, *, history: int = 50, bounds: Bounds | None = None, first_step_rms: float = FIRST_STEP_RMS) -> None:
+    def __init__(
+        self,
+        *,
+        history: int = 50,
+        bounds: Bounds | None = None,
+        first_step_rms: float = FIRST_STEP_RMS,
+        max_step_rms: float = MAX_STEP_RMS,
+    ) -> None:
         self.history = history
         self.bounds = bounds
         self.first_step_rms = first_step_rms
+        self.max_step_rms = max_step_rms
         self.shrink = 1.0
         self._s: list[Tensor] = []
         self._y: list[Tensor] = []
@@ -37,6 +50,7 @@ class Lbfgs:
         if self._x is not None and self._g is not None:
             self._remember((x - self._x).flatten(), (gradient - self._g).flatten())
         self._x, self._g = x, gradient
+        self.shrink = min(1.0, 2 * self.shrink)
         return self._move()
 
     def retreat(self) -> Tensor:
@@ -63,7 +77,8 @@ class Lbfgs:
         direction = self._direction(reduced.flatten()).view_as(x)
         if free is not None:
             direction = direction * free
-        moved = x + direction
+        rms = direction.square().mean().sqrt()
+        moved = x + direction * (self.max_step_rms / rms).clamp(max=1.0)
         return moved if self.bounds is None else self.bounds.clip(moved)
 
     def _direction(self, gradient: Tensor) -> Tensor:
