@@ -166,6 +166,15 @@ def test_every_flag_in_the_documentation_exists(impasto: Command) -> None:
     assert used <= known
 
 
+def test_every_flag_of_stylize_is_documented_with_its_default(impasto: Command) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "options.md").read_text("utf-8")
+    flags = set(re.findall(r"--[a-z][a-z-]*", impasto("stylize", "--help").out)) - {"--help"}
+    assert flags <= set(re.findall(r"--[a-z][a-z-]*", page))
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.default, int | float | str):
+            assert f"`--{name.replace('_', '-')}` | {field.description.replace('|', chr(92) + '|')} | `{field.default}` |" in page
+
+
 BAD = {
     "missing file": (["missing.png", "paint.png"], "missing.png"),
     "directory": ([".", "paint.png"], "folder"),

@@ -39,6 +39,11 @@ def test_content_loss_equals_numpy() -> None:
     assert float(content_loss(g, c)) == pytest.approx(expected, rel=1e-5)
 
 
+def test_content_of_another_size_is_refused() -> None:
+    with pytest.raises(ValueError, match="position by position"):
+        content_loss(features(1, 5, 7, 3), features(1, 5, 1, 1))
+
+
 def test_style_loss_equals_the_papers_form_for_equal_sizes() -> None:
     g, s = features(1, 5, 7, 3, dtype=torch.float32), features(1, 5, 7, 3, seed=1, dtype=torch.float32)
     unaveraged = [np.einsum("ip,jp->ij", f.numpy()[0].reshape(5, 21), f.numpy()[0].reshape(5, 21)) for f in (g, s)]

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from tests.samples import TINY, tiny_weights
 
-from impasto.errors import UnknownName
+from impasto.errors import ImageTooSmall, UnknownName
 from impasto.vgg import VGG16, VGG19, Architecture, Vgg, load
 
 
@@ -65,6 +65,17 @@ def test_relu_and_conv_name_the_same_activation(tiny_vgg: Vgg) -> None:
 def test_an_unknown_layer_is_named_with_its_neighbours(tiny_vgg: Vgg) -> None:
     with pytest.raises(UnknownName, match="did you mean conv4_2"):
         tiny_vgg.features(torch.rand(1, 3, 32, 32, dtype=torch.float64), ["conv4_22"])
+
+
+@pytest.mark.parametrize("rgb", [torch.zeros(3, 32, 32), torch.zeros(1, 4, 32, 32), torch.zeros(1, 3, 32, 32, dtype=torch.uint8)])
+def test_another_shape_or_dtype_is_refused(tiny_vgg: Vgg, rgb: torch.Tensor) -> None:
+    with pytest.raises(ValueError, match="expected a float tensor"):
+        tiny_vgg.features(rgb, ["conv1_1"])
+
+
+def test_a_picture_that_leaves_a_layer_empty_is_refused(tiny_vgg: Vgg) -> None:
+    with pytest.raises(ImageTooSmall, match="16 px"):
+        tiny_vgg.features(torch.zeros(1, 3, 15, 40), ["conv5_1"])
 
 
 def test_gradients_of_features_pass_gradcheck(tiny_vgg: Vgg) -> None:

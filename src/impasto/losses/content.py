@@ -14,7 +14,14 @@ from impasto.losses.statistic import Statistic
 
 
 def content_loss(generated: Tensor, content: Tensor) -> Tensor:
-    """J_content of features [B, C, H, W] and [B or 1, C, H, W] → scalar, averaged over the batch."""
+    """J_content of features [B, C, H, W] and [B or 1, C, H, W] → scalar, averaged over the batch.
+
+    Raises ValueError when channels or positions differ.
+    """
+    if generated.shape[1:] != content.shape[1:]:
+        raise ValueError(
+            f"content is compared position by position: expected features {list(generated.shape)}, got {list(content.shape)}"
+        )
     positions_and_channels = generated[0].numel()
     return (generated - content).square().sum((1, 2, 3)).mean() / (4 * positions_and_channels)
 

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from impasto.errors import ImageTooSmall
 from impasto.vgg.architecture import Architecture
 from impasto.vgg.weights import Weights
 
@@ -59,14 +60,22 @@ class Vgg:
 
         `rgb`: [B, 3, H, W], sRGB-encoded, 0..1.  Returns {layer: [B, C, ⌊H/stride⌋, ⌊W/stride⌋]}, keys as canonical names; the
         network stops at the deepest layer; they have the dtype of rgb, whatever dtype the network computes in.  Raises
-        UnknownName for a layer that does not exist.
+        UnknownName for a layer that does not exist, ValueError for another shape or dtype, ImageTooSmall when a layer would be
+        empty.
         """
         wanted = {self.architecture.layer(name) for name in layers}
+        if rgb.ndim != 4 or rgb.shape[1] != 3 or not rgb.is_floating_point():
+            raise ValueError(f"expected a float tensor [B, 3, H, W] in 0..1, got {rgb.dtype} {list(rgb.shape)}")
         found: dict[str, Tensor] = {}
         if not wanted:
             return found
         x = ((rgb - self.mean_rgb) * self._gain).to(self.dtype, memory_format=torch.channels_last)
         deepest = self.architecture.deepest(tuple(wanted))
+        if min(rgb.shape[2:]) < self.architecture.stride(deepest):
+            least, (height, width) = self.architecture.stride(deepest), rgb.shape[2:]
+            raise ImageTooSmall(
+                f"{deepest} needs at least {least} px a side, the picture has {width}x{height}; enlarge it or use shallower ones"
+            )
         stride = 1
         for conv in self.architecture.convs:
             if conv.stride != stride:
