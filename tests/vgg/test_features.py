@@ -59,7 +59,9 @@ def test_features_equal_a_plain_computation(pooling: str, size: tuple[int, int])
 
 def test_relu_and_conv_name_the_same_activation(tiny_vgg: Vgg) -> None:
     x = torch.rand(1, 3, 32, 32, dtype=torch.float64)
-    assert list(tiny_vgg.features(x, ["relu4_2"])) == ["conv4_2"]
+    found = tiny_vgg.features(x, ["relu4_2", "conv4_2"])
+    assert list(found) == ["relu4_2", "conv4_2"]
+    assert found["relu4_2"] is found["conv4_2"]
 
 
 def test_an_unknown_layer_is_named_with_its_neighbours(tiny_vgg: Vgg) -> None:

@@ -58,17 +58,18 @@ class Vgg:
     def features(self, rgb: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
         """Activations after the ReLU of the named layers.
 
-        `rgb`: [B, 3, H, W], sRGB-encoded, 0..1.  Returns {layer: [B, C, ⌊H/stride⌋, ⌊W/stride⌋]}, keys as canonical names; the
-        network stops at the deepest layer; they have the dtype of rgb, whatever dtype the network computes in.  Raises
+        `rgb`: [B, 3, H, W], sRGB-encoded, 0..1.  Returns {layer: [B, C, ⌊H/stride⌋, ⌊W/stride⌋]}, keys as they were asked for;
+        the network stops at the deepest layer; they have the dtype of rgb, whatever dtype the network computes in.  Raises
         UnknownName for a layer that does not exist, ValueError for another shape or dtype, ImageTooSmall when a layer would be
         empty.
         """
-        wanted = {self.architecture.layer(name) for name in layers}
+        canonical = {name: self.architecture.layer(name) for name in layers}
+        wanted = set(canonical.values())
         if rgb.ndim != 4 or rgb.shape[1] != 3 or not rgb.is_floating_point():
             raise ValueError(f"expected a float tensor [B, 3, H, W] in 0..1, got {rgb.dtype} {list(rgb.shape)}")
         found: dict[str, Tensor] = {}
         if not wanted:
-            return found
+            return {}
         x = ((rgb - self.mean_rgb) * self._gain).to(self.dtype, memory_format=torch.channels_last)
         deepest = self.architecture.deepest(tuple(wanted))
         if min(rgb.shape[2:]) < self.architecture.stride(deepest):
@@ -88,4 +89,4 @@ class Vgg:
                 found[conv.name] = x.to(rgb.dtype)
             if conv.name == deepest:
                 break
-        return found
+        return {name: found[layer] for name, layer in canonical.items()}
