@@ -138,3 +138,13 @@ def test_a_file_size_limit_ends_in_one_line(here: Path) -> None:
     assert "cannot be written" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert not (here / "a.png").exists()
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.5, 1.0])
+def test_ctrl_c_ends_in_one_line_even_while_loading(here: Path, seconds: float) -> None:
+    run = stylize(here, "a.png")
+    time.sleep(seconds)
+    run.send_signal(signal.SIGINT)
+    code, err = ended(run)
+    assert code in {130, -signal.SIGINT}  # the latter before Python itself has started
+    assert "Traceback" not in err

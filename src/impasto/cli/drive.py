@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-import typer
-
+from impasto.cli.options import INTERRUPTED
 from impasto.cli.progress import Progress
 from impasto.files import expanded
 from impasto.run import Run, losses_file, prepare
@@ -22,8 +21,6 @@ from impasto.run.resume import resumed
 from impasto.run.target import Target, check_apart, claim, default_picture
 from impasto.run.to_file import CHECKPOINT_EVERY_S, Outcome, ToFile
 from impasto.settings import Settings
-
-INTERRUPTED = 130
 
 
 @contextmanager
@@ -143,4 +140,4 @@ def _report(outcome: Outcome, *, quiet: bool, as_json: bool) -> None:
                 f"impasto: stopped; the picture so far is saved, continue with\n  impasto resume {outcome.checkpoint}",
                 file=sys.stderr,
             )
-        raise typer.Exit(INTERRUPTED)
+        sys.exit(INTERRUPTED)

@@ -11,6 +11,7 @@ import typer
 
 from impasto import __version__
 from impasto.cli import doctor, presets, repeat, resume, stylize, weights
+from impasto.cli.options import INTERRUPTED
 from impasto.errors import ImpastoError
 
 app = typer.Typer(
@@ -51,7 +52,7 @@ def run() -> None:
     except ImpastoError as error:
         _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        _fail("interrupted", 130)
+        _fail("interrupted", INTERRUPTED)
     except BrokenPipeError:
         # The reader of our output went away (`| head`): nobody is left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -60,6 +61,8 @@ def run() -> None:
         if hasattr(error, "format_message"):
             _usage(error)
         _unexpected(error)
+    if code == INTERRUPTED:
+        _fail("interrupted", INTERRUPTED)  # the option parser swallows Ctrl-C without a word
     sys.exit(code if isinstance(code, int) else 0)
 
 

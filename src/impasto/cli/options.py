@@ -9,6 +9,9 @@ import typer
 
 from impasto.settings import Settings
 
+INTERRUPTED = 130
+"""The exit code of an interrupted run."""
+
 
 def setting(name: str, *declarations: str, panel: str, metavar: str | None = None) -> Any:
     """The option of one setting: help and default are read from its one home."""

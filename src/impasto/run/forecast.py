@@ -67,7 +67,7 @@ def original_line(run: Run) -> str:
 
 def duration(seconds: float) -> str:
     """`8 s`, `3 min 20 s`, `2 h 5 min`."""
-    whole = max(0, round(seconds))
+    whole = round(max(0.0, seconds))
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
