@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from impasto.errors import OutputError
-from impasto.images import check_target, read, unique, write
+from impasto.images import check_target, read, write
 
 RGB = torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(0))
 
@@ -158,15 +158,6 @@ def test_existing_target_is_said_before_the_work(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="exists"):
         check_target(tmp_path / "cat.png")
     check_target(tmp_path / "cat.png", overwrite=True)
-
-
-def test_unique_counts_on_from_two(tmp_path: Path) -> None:
-    path = tmp_path / "cat.png"
-    assert unique(path) == path
-    path.touch()
-    assert unique(path) == tmp_path / "cat-2.png"
-    (tmp_path / "cat-2.png").touch()
-    assert unique(path) == tmp_path / "cat-3.png"
 
 
 def test_home_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 from impasto.images.embed import read_manifest
 from impasto.images.read import Picture, read
 from impasto.images.resize import fit, resize
-from impasto.images.write import FORMATS, check_target, encode, to_pil, unique, write
+from impasto.images.write import FORMATS, check_target, encode, to_pil, write
 
 __all__ = [
     "FORMATS",
@@ -15,6 +15,5 @@ __all__ = [
     "read_manifest",
     "resize",
     "to_pil",
-    "unique",
     "write",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import itertools
 import os
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from impasto.errors import OutputError
 from impasto.files import check_place, expanded, put
 from impasto.images.encode import FORMATS, check_format, encode, to_pil
 
-__all__ = ["FORMATS", "check_target", "encode", "to_pil", "unique", "write"]
+__all__ = ["FORMATS", "check_target", "encode", "to_pil", "write"]
 
 
 def check_target(path: str | os.PathLike[str], *, overwrite: bool = False, bits: int = 8) -> None:
@@ -38,12 +37,6 @@ def _check_name(path: Path, *, bits: int) -> None:
         said = f"the extension {path.suffix} is unknown" if path.suffix != "" else "the name has no extension"
         raise OutputError(f"{path} cannot be written: {said}; {hint}", path=path)
     check_format(path.suffix, bits=bits)
-
-
-def unique(path: Path) -> Path:
-    """The path itself if it is free, or the first free of cat-2.png, cat-3.png, …"""
-    numbered = (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(2))
-    return next(name for name in itertools.chain([path], numbered) if not os.path.lexists(name))
 
 
 def write(

@@ -20,7 +20,7 @@ MAX_STEP_RMS: Final = 0.05
 """Root mean square of the first displacement, and the most of any other, where x spans 0..1.
 
 Chosen by measurement (docs/decisions/0004-steps-of-lbfgs.md): with a first step of 0.005 and no limit the early curvature is so
-wrong that J rises up to tenfold and steps have to be undone.
+wrong that J rises several-fold and steps have to be undone.
 """
 
 
