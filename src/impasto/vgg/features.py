@@ -6,6 +6,7 @@ The only place that knows a network's input convention (channel order, range, me
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import zip_longest
 from typing import Literal
 
 import torch
@@ -13,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.errors import ImageTooSmall
+from impasto.vgg import winograd
 from impasto.vgg.architecture import Architecture
 from impasto.vgg.weights import Weights
 
@@ -38,16 +40,21 @@ class Vgg:
         self.dtype = dtype
         self._kernels: dict[str, Tensor] = {}
         self._biases: dict[str, Tensor] = {}
+        self._winograd: dict[str, winograd.Winograd] = {}
         convention = weights.convention
         reverse = convention.channels == "BGR"
         order = [2, 1, 0] if reverse else [0, 1, 2]
         first = self.architecture.layers[0]
         for conv in self.architecture.convs:
             kernel = weights.tensors[f"{conv.name}.weight"].to(self.device, dtype)
+            bias = weights.tensors[f"{conv.name}.bias"].to(self.device, dtype)
             if conv.name == first and reverse:
                 kernel = kernel.flip(1)  # so that RGB need not be reordered at each step; exact
-            self._kernels[conv.name] = kernel.contiguous(memory_format=torch.channels_last)
-            self._biases[conv.name] = weights.tensors[f"{conv.name}.bias"].to(self.device, dtype)
+            if self.device.type == "cpu" and dtype == torch.float32 and winograd.fits(conv.channels_in, conv.channels_out):
+                self._winograd[conv.name] = winograd.Winograd(kernel, bias)
+            else:
+                self._kernels[conv.name] = kernel.contiguous(memory_format=torch.channels_last)
+                self._biases[conv.name] = bias
 
         def rgb(values: tuple[float, float, float], unit: float) -> Tensor:
             return torch.tensor([values[i] / unit for i in order], device=self.device).view(1, 3, 1, 1)
@@ -77,16 +84,19 @@ class Vgg:
             raise ImageTooSmall(
                 f"{deepest} needs at least {least} px a side, the picture has {width}x{height}; enlarge it or use shallower ones"
             )
-        stride = 1
-        for conv in self.architecture.convs:
-            if conv.stride != stride:
-                stride = conv.stride
-                x = F.max_pool2d(x, 2) if self.pooling == "max" else F.avg_pool2d(x, 2)
-            x = F.conv2d(x, self._kernels[conv.name], self._biases[conv.name], padding=1)
-            # In place is exact: a convolution's backward pass needs its input and kernel, never its output.
-            x = F.relu_(x)
+        convs = self.architecture.convs[: self.architecture.index(deepest) + 1]
+        for conv, after in zip_longest(convs, convs[1:]):
+            ends_block = after is not None and after.stride != conv.stride
+            # Pooling at once spares the largest activations, unless someone wants to see them.
+            pool_at_once = ends_block and self.pooling == "max" and conv.name not in wanted and conv.name in self._winograd
+            if conv.name in self._winograd:
+                x = self._winograd[conv.name](x, pool=pool_at_once)
+            else:
+                x = F.conv2d(x, self._kernels[conv.name], self._biases[conv.name], padding=1)
+                # In place is exact: a convolution's backward pass needs its input and kernel, never its output.
+                x = F.relu_(x)
             if conv.name in wanted:
                 found[conv.name] = x.to(rgb.dtype)
-            if conv.name == deepest:
-                break
+            if ends_block and not pool_at_once:
+                x = F.max_pool2d(x, 2) if self.pooling == "max" else F.avg_pool2d(x, 2)
         return {name: found[layer] for name, layer in canonical.items()}

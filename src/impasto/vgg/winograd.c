@@ -1,0 +1,273 @@
+/* 3x3 convolution (stride 1, padding 1) of one picture, channels last, with a quarter of the multiplications.
+
+   Winograd's minimal filtering F(4x4, 3x3): Lavin and Gray 2015 (arXiv 1509.09308), section 4.3.  A tile of 4x4 outputs needs 6x6
+   inputs d and a kernel g:  Y = A' [ (G g G') * (B' d B) ] A.  For each of the 36 frequencies the products over channels are one
+   matrix product  P[tile][out] = V[tile][in] . U[in][out],  so 36 multiplications replace 144.
+
+   Tiles are taken in blocks small enough for the caches; a block is transformed, multiplied, transformed back and finished (bias,
+   ReLU, 2x2 max pooling) before the next, so that nothing but input and output touches memory.  A tile's sums have a fixed order, so
+   the result does not depend on blocks or threads.  Threads share a job and take blocks from it until none is left.
+
+   One source for all processors: GCC's and Clang's vector types, as wide as the compiler's target allows. */
+#include <stdatomic.h>
+#include <stdint.h>
+
+/* Vector length; rows and columns of the register tile of the matrix product, so that its sums fill the registers. */
+#if defined(__AVX512F__)
+enum { VL = 16, MR = 12 };
+#elif defined(__AVX2__)
+enum { VL = 8, MR = 6 };
+#else
+enum { VL = 4, MR = 6 };
+#endif
+enum { NR = 2 * VL, DEPTH = 256, M = 4, N = M + 2, FREQUENCIES = N * N, MOST_CHANNELS = 2048 };
+#define INLINE static inline __attribute__((always_inline))
+
+typedef float vec __attribute__((vector_size(4 * VL)));
+typedef float loose_vec __attribute__((vector_size(4 * VL), aligned(4), may_alias));
+typedef int32_t ivec __attribute__((vector_size(4 * VL)));
+typedef int8_t bvec __attribute__((vector_size(VL)));
+typedef int8_t loose_bvec __attribute__((vector_size(VL), aligned(1), may_alias));
+
+/* What the backward pass must know of the forward one, a byte for each output: -1 where the ReLU let it pass, else 0; after
+   pooling, which of the four (0 to 3, row by row) was largest, or -1 where none was above 0. */
+typedef int8_t mark;
+
+enum { PLAIN = 0, RELU = 1, RELU_POOL = 2 };
+
+typedef struct {
+    const float *x;     /* [height][width][channels_in], or [height/2][width/2][channels_in] where x_is RELU_POOL */
+    const mark *x_mark; /* of x's shape: x is a gradient that goes back through what made the marks; NULL where x_is PLAIN */
+    const float *u;     /* packed by winograd_pack */
+    const float *bias;  /* [channels_out], or NULL */
+    float *y;           /* [height][width][channels_out], or [height/2][width/2][channels_out] where y_is RELU_POOL */
+    mark *y_mark;       /* of y's shape, or NULL */
+    int32_t height, width, channels_in, channels_out;
+    int32_t x_is, y_is, block;
+    _Atomic int32_t next;
+} job;
+
+INLINE vec load(const float *p) { return (vec)*(const loose_vec *)p; }
+INLINE void store(float *p, vec v) { *(loose_vec *)p = (loose_vec)v; }
+INLINE ivec load_mark(const mark *p) { return __builtin_convertvector((bvec)*(const loose_bvec *)p, ivec); }
+INLINE void store_mark(mark *p, ivec v) { *(loose_bvec *)p = (loose_bvec)__builtin_convertvector(v, bvec); }
+INLINE vec keep(vec v, ivec where) { return (vec)((ivec)v & where); }
+
+/* B' d */
+INLINE void forward_1d(const vec d[N], vec r[N]) {
+    vec a = d[4] - 4.f * d[2], b = d[3] - 4.f * d[1], c = d[4] - d[2], e = 2.f * (d[3] - d[1]);
+    r[0] = 4.f * d[0] - 5.f * d[2] + d[4];
+    r[1] = a + b;
+    r[2] = a - b;
+    r[3] = c + e;
+    r[4] = c - e;
+    r[5] = 4.f * d[1] - 5.f * d[3] + d[5];
+}
+
+/* A' q */
+INLINE void back_1d(const vec q[N], vec y[M]) {
+    vec s1 = q[1] + q[2], t1 = q[1] - q[2], s2 = q[3] + q[4], t2 = q[3] - q[4];
+    y[0] = q[0] + s1 + s2;
+    y[1] = t1 + 2.f * t2;
+    y[2] = s1 + 4.f * s2;
+    y[3] = t1 + 8.f * t2 + q[5];
+}
+
+/* G g */
+INLINE void kernel_1d(const vec g[3], vec r[N]) {
+    vec even = g[0] + g[2], wide = g[0] + 4.f * g[2];
+    r[0] = g[0] / 4.f;
+    r[1] = -(even + g[1]) / 6.f;
+    r[2] = -(even - g[1]) / 6.f;
+    r[3] = (wide + 2.f * g[1]) / 24.f;
+    r[4] = (wide - 2.f * g[1]) / 24.f;
+    r[5] = g[2];
+}
+
+static const float zeros[MOST_CHANNELS] __attribute__((aligned(64)));
+
+/* The 6x6 inputs of a tile, transformed: v[frequency * stride + channel]. */
+INLINE void tile_in(const job *j, const int x_is, int ty, int tx, float *v, long stride) {
+    const int channels = j->channels_in, height = j->height, width = j->width;
+    const float *at[N][N];
+    const mark *mark_at[N][N];
+    int32_t position[N][N];
+    for (int i = 0; i < N; i++)
+        for (int k = 0; k < N; k++) {
+            int r = ty * M - 1 + i, q = tx * M - 1 + k, inside = r >= 0 && q >= 0;
+            long cell;
+            if (x_is == RELU_POOL) {
+                inside = inside && r < (height & ~1) && q < (width & ~1);
+                cell = (long)(r >> 1) * (width >> 1) + (q >> 1);
+            } else {
+                inside = inside && r < height && q < width;
+                cell = (long)r * width + q;
+            }
+            at[i][k] = inside ? j->x + cell * channels : zeros;
+            mark_at[i][k] = inside && x_is != PLAIN ? j->x_mark + cell * channels : (const mark *)zeros;
+            position[i][k] = 2 * (r & 1) + (q & 1);
+        }
+    for (int c = 0; c < channels; c += VL) {
+        vec half[N][N];
+#pragma GCC unroll 6
+        for (int k = 0; k < N; k++) {
+            vec d[N], r[N];
+#pragma GCC unroll 6
+            for (int i = 0; i < N; i++) {
+                d[i] = load(at[i][k] + c);
+                if (x_is == RELU) d[i] = keep(d[i], load_mark(mark_at[i][k] + c));
+                if (x_is == RELU_POOL) d[i] = keep(d[i], load_mark(mark_at[i][k] + c) == position[i][k]);
+            }
+            forward_1d(d, r);
+#pragma GCC unroll 6
+            for (int i = 0; i < N; i++) half[i][k] = r[i];
+        }
+#pragma GCC unroll 6
+        for (int i = 0; i < N; i++) {
+            vec r[N];
+            forward_1d(half[i], r);
+#pragma GCC unroll 6
+            for (int k = 0; k < N; k++) store(v + (i * N + k) * stride + c, r[k]);
+        }
+    }
+}
+
+/* The 4x4 outputs of a tile from its products p[frequency * stride + channel]: back, bias, ReLU, pooling; cut at the border. */
+INLINE void tile_out(const job *j, const int y_is, int ty, int tx, const float *p, long stride) {
+    const int channels = j->channels_out, height = j->height, width = j->width;
+    const int rows = height - ty * M < M ? height - ty * M : M, columns = width - tx * M < M ? width - tx * M : M;
+    for (int k = 0; k < channels; k += VL) {
+        vec half[M][N], y[M][M];
+        const vec bias = j->bias ? load(j->bias + k) : (vec){0};
+#pragma GCC unroll 6
+        for (int c = 0; c < N; c++) {
+            vec q[N], r[M];
+#pragma GCC unroll 6
+            for (int i = 0; i < N; i++) q[i] = load(p + (i * N + c) * stride + k);
+            back_1d(q, r);
+#pragma GCC unroll 4
+            for (int i = 0; i < M; i++) half[i][c] = r[i];
+        }
+#pragma GCC unroll 4
+        for (int i = 0; i < M; i++) {
+            back_1d(half[i], y[i]);
+#pragma GCC unroll 4
+            for (int c = 0; c < M; c++) y[i][c] += bias;
+        }
+        if (y_is == RELU_POOL) {
+            for (int i = 0; i + 1 < rows; i += 2)
+                for (int c = 0; c + 1 < columns; c += 2) {
+                    vec best = y[i][c];
+                    ivec where = {0};
+                    for (int s = 1; s < 4; s++) {
+                        vec other = y[i + (s >> 1)][c + (s & 1)];
+                        ivec more = ~(other <= best); /* written so that a NaN wins, and is seen */
+                        best = (vec)(((ivec)other & more) | ((ivec)best & ~more));
+                        where = (s & more) | (where & ~more);
+                    }
+                    ivec dead = best <= 0.f;
+                    long a = ((long)((ty * M + i) >> 1) * (width >> 1) + ((tx * M + c) >> 1)) * channels + k;
+                    store(j->y + a, keep(best, ~dead));
+                    if (j->y_mark) store_mark(j->y_mark + a, where | dead);
+                }
+            continue;
+        }
+        for (int i = 0; i < rows; i++)
+            for (int c = 0; c < columns; c++) {
+                long a = ((long)(ty * M + i) * width + tx * M + c) * channels + k;
+                if (y_is == RELU) {
+                    ivec live = ~(y[i][c] <= 0.f);
+                    y[i][c] = keep(y[i][c], live);
+                    if (j->y_mark) store_mark(j->y_mark + a, live);
+                }
+                store(j->y + a, y[i][c]);
+            }
+    }
+}
+
+/* p[MR][NR] = v[MR][depth] . u[depth][NR], added to p unless it is the first part of the depth. */
+INLINE void product(const float *v, long v_row, const float *u, float *p, long p_row, int depth, int first) {
+    vec sum[MR][2];
+#pragma GCC unroll 12
+    for (int i = 0; i < MR; i++) {
+        sum[i][0] = first ? (vec){0} : load(p + i * p_row);
+        sum[i][1] = first ? (vec){0} : load(p + i * p_row + VL);
+    }
+    for (int c = 0; c < depth; c++) {
+        vec u0 = load(u + c * NR), u1 = load(u + c * NR + VL);
+#pragma GCC unroll 12
+        for (int i = 0; i < MR; i++) {
+            float s = v[i * v_row + c];
+            sum[i][0] += s * u0;
+            sum[i][1] += s * u1;
+        }
+    }
+#pragma GCC unroll 12
+    for (int i = 0; i < MR; i++) {
+        store(p + i * p_row, sum[i][0]);
+        store(p + i * p_row + VL, sum[i][1]);
+    }
+}
+
+/* P[rows][out] = V[rows][in] . U, rows a multiple of MR; a panel of U, DEPTH deep, stays in the first cache for all rows. */
+static __attribute__((noinline)) void products(const float *v, const float *u, float *p, int rows, int in, int out) {
+    for (int c = 0; c < in; c += DEPTH)
+        for (int k = 0; k < out; k += NR)
+            for (int i = 0; i < rows; i += MR)
+                product(v + (long)i * in + c, in, u + (long)k * in + (long)c * NR, p + (long)i * out + k, out,
+                        in - c < DEPTH ? in - c : DEPTH, c == 0);
+}
+
+/* Takes blocks of the job until none is left.  scratch: winograd_scratch(...) floats, one such for each thread. */
+void winograd_run(job *j, float *scratch) {
+    const int in = j->channels_in, out = j->channels_out, block = j->block;
+    const int across = (j->width + M - 1) / M, tiles = across * ((j->height + M - 1) / M);
+    const long v_stride = (long)block * in + 16, p_stride = (long)block * out + 16; /* + a line: no two frequencies in one cache set */
+    float *v = scratch, *p = scratch + FREQUENCIES * v_stride;
+    for (;;) {
+        const int first = atomic_fetch_add(&j->next, 1) * block;
+        if (first >= tiles) return;
+        const int count = tiles - first < block ? tiles - first : block;
+        for (int t = 0; t < count; t++) {
+            const int ty = (first + t) / across, tx = (first + t) % across;
+            float *here = v + (long)t * in;
+            if (j->x_is == PLAIN) tile_in(j, PLAIN, ty, tx, here, v_stride);
+            else if (j->x_is == RELU) tile_in(j, RELU, ty, tx, here, v_stride);
+            else tile_in(j, RELU_POOL, ty, tx, here, v_stride);
+        }
+        for (int f = 0; f < FREQUENCIES; f++)
+            products(v + f * v_stride, j->u + (long)f * in * out, p + f * p_stride, (count + MR - 1) / MR * MR, in, out);
+        for (int t = 0; t < count; t++) {
+            const int ty = (first + t) / across, tx = (first + t) % across;
+            const float *here = p + (long)t * out;
+            if (j->y_is == PLAIN) tile_out(j, PLAIN, ty, tx, here, p_stride);
+            else if (j->y_is == RELU) tile_out(j, RELU, ty, tx, here, p_stride);
+            else tile_out(j, RELU_POOL, ty, tx, here, p_stride);
+        }
+    }
+}
+
+/* Kernels g[out][in][3][3] -> u[frequency][out/NR][in][NR]; only the output channels first .. last - 1, so that threads can share.
+   transposed: the kernels of the gradient, turned by 180 degrees, in and out exchanged (g is [in][out][3][3] then). */
+void winograd_pack(const float *g, float *u, int in, int out, int transposed, int first, int last) {
+    for (int k = first; k < last; k += VL)
+        for (int c = 0; c < in; c++) {
+            vec kernel[3][3], half[3][N], column[3], r[N];
+            for (int l = 0; l < VL; l++) {
+                const float *from = g + 9 * (transposed ? (long)c * out + k + l : (long)(k + l) * in + c);
+                for (int i = 0; i < 9; i++) kernel[i / 3][i % 3][l] = from[transposed ? 8 - i : i];
+            }
+            for (int i = 0; i < 3; i++) kernel_1d(kernel[i], half[i]);
+            float *to = u + ((long)(k / NR) * in + c) * NR + k % NR;
+            for (int q = 0; q < N; q++) {
+                for (int i = 0; i < 3; i++) column[i] = half[i][q];
+                kernel_1d(column, r);
+                for (int i = 0; i < N; i++) store(to + (long)(i * N + q) * in * out, r[i]);
+            }
+        }
+}
+
+/* What the caller must know: a number that changes with job's layout, the multiple of channels needed, the rows of a register tile. */
+int winograd_version(void) { return 1; }
+int winograd_channels(void) { return NR; }
+int winograd_rows(void) { return MR; }

@@ -1,0 +1,212 @@
+"""3×3 convolutions on the CPU by Winograd's minimal filtering: the binding of winograd.c, and what autograd needs of it.
+
+A convolution, its ReLU and the 2×2 max pooling after it are one operation here.  Its backward pass needs neither input nor
+output, only a byte for each output that says where the gradient goes, so nothing else is kept.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+VERSION: Final = 1
+"""Of the compiled library's interface; another one is not used."""
+
+_PLAIN, _RELU, _RELU_POOL = 0, 1, 2
+_FREQUENCIES = 36
+_TILE_PX = 4
+_MOST_CHANNELS = 2048
+
+
+class _Job(ctypes.Structure):
+    _fields_ = [
+        *((name, ctypes.c_void_p) for name in ("x", "x_mark", "u", "bias", "y", "y_mark")),
+        *((name, ctypes.c_int32) for name in ("height", "width", "channels_in", "channels_out", "x_is", "y_is", "block", "next")),
+    ]
+
+
+@dataclass(frozen=True)
+class Library:
+    """The compiled kernels for this processor: channels must be a multiple of `channels`, blocks of tiles one of `rows`."""
+
+    functions: Any
+    name: str
+    channels: int
+    rows: int
+
+
+@cache
+def library() -> Library | None:
+    """The fastest compiled library that this processor runs, or None where there is none (no compiler at installation)."""
+    capability = torch.backends.cpu.get_cpu_capability().lower()
+    for name in {"avx512": ("avx512", "avx2"), "avx2": ("avx2",)}.get(capability, ("plain",)):
+        path = Path(__file__).with_name(f"_winograd_{name}.so")
+        try:
+            functions = ctypes.CDLL(os.fspath(path))
+        except OSError:
+            continue
+        if functions.winograd_version() == VERSION:
+            return Library(functions, name, functions.winograd_channels(), functions.winograd_rows())
+    return None
+
+
+def fits(channels_in: int, channels_out: int) -> bool:
+    """Whether the library is there and can do a convolution of these channels, forward and back."""
+    found = library()
+    return (
+        found is not None
+        and channels_in % found.channels == 0
+        and channels_out % found.channels == 0
+        and max(channels_in, channels_out) <= _MOST_CHANNELS
+    )
+
+
+class Winograd:
+    """One frozen convolution with its ReLU: kernel [K, C, 3, 3], bias [K], float32 on the CPU."""
+
+    def __init__(self, kernel: Tensor, bias: Tensor) -> None:
+        self._kernel = kernel.contiguous()
+        self._bias = bias.contiguous()
+        self._packed: dict[bool, Tensor] = {}
+
+    def __call__(self, x: Tensor, *, pool: bool) -> Tensor:
+        """ReLU(kernel * x + bias) of x [B, C, H, W] → [B, K, H, W], or with 2×2 max pooling → [B, K, ⌊H/2⌋, ⌊W/2⌋]."""
+        return _ConvRelu.apply(x, self, _RELU_POOL if pool else _RELU)  # type: ignore[no-any-return, no-untyped-call]
+
+    def _u(self, *, transposed: bool) -> Tensor:
+        """The transformed kernels, made when first needed: 4 times the kernels' memory."""
+        if transposed not in self._packed:
+            found = _library()
+            out, into = self._kernel.shape[:2]
+            if transposed:
+                out, into = into, out
+            u = torch.empty(_FREQUENCIES * into * out)
+            threads = torch.get_num_threads()
+            share = -(-out // (threads * found.channels)) * found.channels
+
+            def pack(at: int) -> None:
+                first, last = min(out, at * share), min(out, (at + 1) * share)
+                found.functions.winograd_pack(_at(self._kernel), _at(u), into, out, int(transposed), first, last)
+
+            _on_threads(pack, threads)
+            self._packed[transposed] = u
+        return self._packed[transposed]
+
+    def forward(self, x: Tensor, y_is: int, *, marked: bool) -> tuple[Tensor, Tensor | None]:
+        """y and its marks, of x [B, C, H, W]."""
+        channels = self._kernel.shape[0]
+        return _run(x, None, _PLAIN, self._u(transposed=False), self._bias, channels, x.shape[2:], y_is, marked=marked)
+
+    def backward(self, gradient: Tensor, marks: Tensor, y_is: int, size: torch.Size) -> Tensor:
+        """The gradient at x, of the one at y."""
+        channels = self._kernel.shape[1]
+        return _run(gradient, marks, y_is, self._u(transposed=True), None, channels, size, _PLAIN, marked=False)[0]
+
+
+class _ConvRelu(torch.autograd.Function):
+    """Autograd's view of Winograd; the kernels are frozen, so there is a gradient for x only."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, conv: Winograd, y_is: int) -> Tensor:
+        y, marks = conv.forward(x, y_is, marked=ctx.needs_input_grad[0])
+        ctx.conv, ctx.y_is, ctx.size = conv, y_is, x.shape[2:]
+        ctx.save_for_backward(marks)
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        (marks,) = ctx.saved_tensors
+        return ctx.conv.backward(gradient, marks, ctx.y_is, ctx.size), None, None
+
+
+def _run(
+    x: Tensor,
+    x_mark: Tensor | None,
+    x_is: int,
+    u: Tensor,
+    bias: Tensor | None,
+    channels_out: int,
+    size: torch.Size,
+    y_is: int,
+    *,
+    marked: bool,
+) -> tuple[Tensor, Tensor | None]:
+    found = _library()
+    batch, channels_in = x.shape[:2]
+    height, width = size
+    out_size = (height // 2, width // 2) if y_is == _RELU_POOL else (height, width)
+    x = x.contiguous(memory_format=torch.channels_last)
+    y = torch.empty(batch, channels_out, *out_size, memory_format=torch.channels_last)
+    y_mark = torch.empty(y.shape, dtype=torch.int8, memory_format=torch.channels_last) if marked else None
+    tiles = -(-height // _TILE_PX) * -(-width // _TILE_PX)
+    threads = min(torch.get_num_threads(), tiles)
+    # Large kernels are read once a block, so blocks are large there; where the kernels are small, blocks stay in the cache.
+    most = max(1, round(12 * (channels_in * channels_out) ** 0.5 / 64))
+    block = -(-min(most, -(-tiles // threads)) // found.rows) * found.rows
+    scratch_floats = _FREQUENCIES * (block * (channels_in + channels_out) + 32)
+    for item in range(batch):
+        job = _Job(
+            x[item].data_ptr(),
+            None if x_mark is None else x_mark[item].data_ptr(),
+            u.data_ptr(),
+            None if bias is None else bias.data_ptr(),
+            y[item].data_ptr(),
+            None if y_mark is None else y_mark[item].data_ptr(),
+            height,
+            width,
+            channels_in,
+            channels_out,
+            x_is,
+            y_is,
+            block,
+            0,
+        )
+        _on_threads(lambda _, job=job: found.functions.winograd_run(ctypes.byref(job), _at(_scratch(scratch_floats))), threads)  # type: ignore[misc]
+    return y, y_mark
+
+
+def _library() -> Library:
+    found = library()
+    if found is None:
+        raise RuntimeError("the compiled convolutions are not here; ask fits() first")
+    return found
+
+
+def _at(tensor: Tensor) -> ctypes.c_void_p:
+    return ctypes.c_void_p(tensor.data_ptr())
+
+
+_local = threading.local()
+
+
+def _scratch(floats: int) -> Tensor:
+    """Memory of this thread for what a block needs; 0 at first, so that unused rows hold no numbers that are slow."""
+    kept: Tensor | None = getattr(_local, "scratch", None)
+    if kept is None or kept.numel() < floats:
+        kept = _local.scratch = torch.zeros(floats)
+    return kept
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="winograd")
+
+
+def _on_threads(work: Callable[[int], object], threads: int) -> None:
+    """work(0), work(1), … at once, the first here; each leaves Python's lock inside the library."""
+    others = [_pool().submit(work, at) for at in range(1, threads)]
+    work(0)
+    for other in others:
+        other.result()
