@@ -1,4 +1,4 @@
-"""Fixtures for all: the tiny network, a clean data folder."""
+"""Fixtures for all: the tiny network, clean data and cache folders."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def tiny_vgg() -> Vgg:
 
 @pytest.fixture(autouse=True)
 def own_data_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """No test reads or writes the user's own data folder."""
+    """No test reads or writes the user's own data and cache folders."""
     folder = tmp_path_factory.mktemp("data")
     monkeypatch.setenv("IMPASTO_DATA", str(folder))
+    monkeypatch.setenv("IMPASTO_CACHE", str(tmp_path_factory.mktemp("cache")))
     return folder

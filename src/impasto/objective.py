@@ -10,7 +10,7 @@ that α, β and γ mean the same at every size and for every style (docs/objecti
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -61,22 +61,30 @@ class Objective:
         return total, sums
 
 
-def style_targets(vgg: Vgg, styles: Sequence[Tensor], layers: Sequence[str]) -> dict[str, Tensor]:
+def style_grams(vgg: Vgg, style: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+    """One style's own Gram matrices, averaged over positions: {layer: [C, C]}; style: [1, 3, H, W], sRGB-encoded, 0..1."""
+    return {layer: measure_gram(features).mean() for layer, features in vgg.features(style, layers).items()}
+
+
+Grams = Callable[[Vgg, Tensor, Sequence[str]], dict[str, Tensor]]
+"""What gives the Gram matrices of a style: `style_grams`, or one that remembers what it gave."""
+
+
+def style_targets(vgg: Vgg, styles: Sequence[Tensor], layers: Sequence[str], *, grams: Grams = style_grams) -> dict[str, Tensor]:
     """Target Gram matrices {layer: [C, C]}: the equal blend of the styles' own; styles: [1, 3, H, W], sRGB-encoded, 0..1."""
     share = 1 / len(styles)
     targets: dict[str, Tensor] = {}
     for style in styles:
-        for layer, features in vgg.features(style, layers).items():
-            gram = measure_gram(features).mean() * share
-            targets[layer] = targets[layer] + gram if layer in targets else gram
+        for layer, gram in grams(vgg, style, layers).items():
+            targets[layer] = targets[layer] + gram * share if layer in targets else gram * share
     return targets
 
 
 @torch.no_grad()
-def build(settings: Settings, vgg: Vgg, content: Tensor, styles: Sequence[Tensor]) -> Objective:
+def build(settings: Settings, vgg: Vgg, content: Tensor, styles: Sequence[Tensor], *, grams: Grams = style_grams) -> Objective:
     """The objective of one level; content and styles: [1, 3, H, W], sRGB-encoded, 0..1, at that level's size.
 
-    Parts whose weight is 0 are left out.  Raises InvalidSettings when nothing is left.
+    `grams` measures a style.  Parts whose weight is 0 are left out.  Raises InvalidSettings when nothing is left.
     """
     alpha, beta, gamma = settings.term_weights()
     weights = {"content": alpha, "style": beta, "variation": gamma}
@@ -85,7 +93,7 @@ def build(settings: Settings, vgg: Vgg, content: Tensor, styles: Sequence[Tensor
     if alpha > 0:
         parts += _content_parts(settings, vgg, content, normalize)
     if beta > 0:
-        parts += _style_parts(settings, vgg, styles, normalize)
+        parts += _style_parts(settings, vgg, styles, grams, normalize)
     if gamma > 0:
         variation = VariationTerm(settings.variation_reduction)
         scale = _scale(variation.score(variation.measure(content)), 1e-3) if normalize else 1.0
@@ -105,10 +113,16 @@ def _content_parts(settings: Settings, vgg: Vgg, content: Tensor, normalize: boo
     return parts
 
 
-def _style_parts(settings: Settings, vgg: Vgg, styles: Sequence[Tensor], normalize: bool) -> list[Part]:  # noqa: FBT001
+def _style_parts(
+    settings: Settings,
+    vgg: Vgg,
+    styles: Sequence[Tensor],
+    grams: Grams,
+    normalize: bool,  # noqa: FBT001
+) -> list[Part]:
     parts = []
     weights = _positive(settings.style_layers)
-    for layer, target in style_targets(vgg, styles, list(weights)).items():
+    for layer, target in style_targets(vgg, styles, list(weights), grams=grams).items():
         scale = _scale(gram_distance(torch.zeros_like(target), target)) if normalize else 1.0
         parts.append(Part("style", GramTerm(layer, target), weights[layer] / scale))
     return parts

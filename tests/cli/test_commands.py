@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from impasto import manifest
+from impasto import cache, manifest
 from impasto.cli.stylize import stylize
 from impasto.presets import PRESETS, resolve
 from impasto.settings import Settings, read_file
@@ -146,6 +146,7 @@ def test_doctor_finds_nothing_wrong_here(here: Path, impasto: Command, monkeypat
     ended = impasto("doctor")
     assert ended.code == 0 and "all is well" in ended.out
     assert "vgg19 verified" in ended.out and "GiB free" in ended.out
+    assert f"0.0 MiB of measured styles in {cache.cache_dir()}" in ended.out
 
 
 def test_every_setting_has_its_option_and_every_option_its_setting() -> None:

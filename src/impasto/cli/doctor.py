@@ -1,4 +1,4 @@
-"""`impasto doctor`: what device, wheel, weights and memory there are, and what is wrong."""
+"""`impasto doctor`: what device, wheel, weights, cache and memory there are, and what is wrong."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ def doctor() -> None:
     console.print(f"disk      {_disk(problems)}")
     console.print(f"torch     {_torch(problems)}")
     console.print(f"weights   {_weights(problems)}")
+    console.print(f"cache     {_cache()}")
     for problem in problems:
         console.print(f"problem   {problem}", style="bold red")
     if problems:
@@ -94,3 +95,10 @@ def _weights(problems: list[str]) -> str:
         problems.append(f"the embedded weights are damaged: {error}; install impasto again")
         return "vgg19 is damaged"
     return f"{', '.join(weights.names())}; vgg19 verified ({found.sha256[:12]}…)"
+
+
+def _cache() -> str:
+    from impasto import cache
+
+    kept = cache.entries()
+    return f"{sum(size for _, size in kept) / 2**20:.1f} MiB of measured styles in {cache.cache_dir()}; deleting it is safe"

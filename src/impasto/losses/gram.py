@@ -6,13 +6,18 @@ Averaging over the n = H·W positions lets the style picture have any size; for 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from impasto.losses.statistic import Statistic
+
+VERSION: Final = 1
+"""Of what a Gram statistic is, to the last bit: one more whenever it is defined or summed in another way, so that none which
+was kept from before is taken for it.
+"""
 
 
 class _GramSum(torch.autograd.Function):

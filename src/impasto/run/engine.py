@@ -16,7 +16,7 @@ from impasto.errors import NoProgress
 from impasto.evaluate import Evaluation, Evaluator, Whole
 from impasto.images import resize
 from impasto.optimize import Adam, Bounds, Lbfgs, Loop, Optimizer, Rollback
-from impasto.run import levels
+from impasto.run import levels, style_cache
 from impasto.run.inputs import Inputs
 from impasto.run.start import start_image
 from impasto.settings import Settings
@@ -204,7 +204,7 @@ class Run:
                 generator=torch.Generator().manual_seed(self.settings.seed),
             )
             x = self._canvas(start)
-        goal = objective.build(self.settings, self.vgg, content, styles)
+        goal = objective.build(self.settings, self.vgg, content, styles, grams=style_cache.grams)
         return Loop(self._evaluator(self.vgg, goal), optimizer_for(self.settings), x)
 
     def _leave(self) -> None:
