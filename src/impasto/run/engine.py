@@ -18,7 +18,9 @@ from impasto.images import resize
 from impasto.optimize import Adam, Bounds, Lbfgs, Loop, Optimizer, Rollback
 from impasto.run import levels, style_cache
 from impasto.run.inputs import Inputs
+from impasto.run.pace import Pace, Work
 from impasto.run.start import start_image
+from impasto.run.trial import pace_of
 from impasto.settings import Settings
 from impasto.vgg import Vgg
 
@@ -91,6 +93,7 @@ class Run:
         self.rollbacks: list[tuple[int, Rollback]] = []
         self.seconds = 0.0
         self.level_seconds = [0.0] * len(self.levels)
+        self._pace: Pace | None = None
         self._loop: Loop[Evaluation] | None = None
         self._best: tuple[float, Tensor] | None = None
         self._first: float | None = None
@@ -127,10 +130,13 @@ class Run:
 
     def advance(self) -> Step:
         """One evaluation and step.  Raises RunError, and NoProgress at the end of a run that never left its start."""
+        pace = self.pace()
         begun = time.perf_counter()
         loop = self._loop = self._loop or self._enter()
         level = self.levels[self.level]
+        stepping = time.perf_counter()
         good = loop.advance()
+        pace.observe(level.canvas_pixels(self.settings.margin), loop.iteration - 1, time.perf_counter() - stepping)
         rolled_back = None
         if good is None:
             rollback = loop.rollbacks[-1]
@@ -157,7 +163,7 @@ class Run:
             last.loss,
             last.parts,
             rolled_back,
-            self._seconds_left(at, loop.iteration),
+            pace.left(self.works(at), done=loop.iteration),
             self._cut(rgb),
         )
 
@@ -220,13 +226,32 @@ class Run:
         self.level += 1
         self._loop = None
 
-    def _seconds_left(self, at: int, iteration: int) -> float:
-        """From the time a pixel-step took at this level; the levels to come cost the same a pixel."""
-        level = self.levels[at]
-        rate = self.level_seconds[at] / (iteration * level.pixels)
-        to_come = (level.iterations + 1 - iteration) * level.pixels
-        to_come += sum((other.iterations + 1) * other.pixels for other in self.levels[at + 1 :])
-        return rate * to_come
+    def works(self, first: int = 0) -> list[Work]:
+        """The levels as work, from one of them (from 0) on."""
+        return [Work(level.canvas_pixels(self.settings.margin), level.iterations + 1) for level in self.levels[first:]]
+
+    def pace(self, *, always: bool = False) -> Pace:
+        """What steps take here, tried out once, before the first.
+
+        `always`: even if the run is so short that this would be a notable part of it.
+        """
+        if self._pace is None:
+            self._pace = pace_of(
+                lambda x: self._evaluator(self.vgg, objective.build(self.settings, self.vgg, x, [x])),
+                lambda: optimizer_for(self.settings),
+                history=self.settings.lbfgs_history if self.settings.optimizer == "lbfgs" else 0,
+                works=self.works(self.level),
+                final=self.levels[-1].size,
+                min_side_px=self.min_side_px,
+                device=self.vgg.device,
+                always=always,
+            )
+        return self._pace
+
+    def seconds_left(self) -> float:
+        """What the steps to come will take, from what was tried out and what the steps so far took."""
+        done = 0 if self._loop is None else self._loop.iteration
+        return self.pace(always=True).left(self.works(self.level), done=done)
 
     def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Facts and tensors from which `restore` goes on exactly."""

@@ -1,31 +1,14 @@
-"""What another size would take on this machine, from a measured step and the sizes of what is kept."""
+"""What another size would take on this machine, from what was tried out and the sizes of what is kept."""
 
 from __future__ import annotations
-
-import time
 
 import psutil
 import torch
 
-from impasto.evaluate import Whole
-from impasto.images import fit, resize
-from impasto.objective import build
 from impasto.run.engine import Run
-from impasto.run.levels import COARSEST_PX, plan
+from impasto.run.levels import plan
+from impasto.run.pace import Work
 from impasto.settings import Settings
-
-
-def seconds_per_pixel(run: Run) -> float:
-    """Time of one evaluation per pixel, measured on a small picture: a warm-up, then the mean of two."""
-    height, width = fit((run.inputs.content.rgb.shape[1], run.inputs.content.rgb.shape[2]), COARSEST_PX)
-    size = (max(height, run.min_side_px), max(width, run.min_side_px))
-    content = resize(run.inputs.content.rgb[None], size).to(run.vgg.device)
-    evaluate = Whole(run.vgg, build(run.settings, run.vgg, content, [content]))
-    evaluate(content)
-    begun = time.perf_counter()
-    for _ in range(2):
-        evaluate(content)
-    return (time.perf_counter() - begun) / 2 / (size[0] * size[1])
 
 
 def bytes_per_pixel(run: Run) -> float:
@@ -52,12 +35,12 @@ def original_line(run: Run) -> str:
     height, width = run.inputs.content.rgb.shape[1:]
     settings: Settings = run.settings.model_copy(update={"size": "original"})
     levels = plan(settings, (height, width), min_side_px=1)
-    rate = seconds_per_pixel(run)
-    seconds = rate * sum(level.pixels * (level.iterations + 1) for level in levels)
+    here = run.seconds_left()
+    works = [Work(level.canvas_pixels(settings.margin), level.iterations + 1) for level in levels]
+    seconds = run.pace(always=True).left(works)
     margin = 2 * settings.margin
     need = bytes_per_pixel(run) * (height + margin) * (width + margin)
     free = free_bytes(run.vgg.device)
-    here = rate * sum(level.pixels * (level.iterations + 1) for level in run.levels)
     fits = "" if need < free else ", which is more than is free"
     return (
         f"about {duration(here)}; --size original ({width}x{height}) would take about {duration(seconds)} "

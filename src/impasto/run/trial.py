@@ -1,0 +1,98 @@
+"""What a step costs here, tried out on noise at a few small sizes; the run itself is not touched."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from impasto.evaluate import Evaluator
+from impasto.images import fit
+from impasto.optimize import Optimizer
+from impasto.run.pace import ENTRY, Cost, Pace, Work
+
+MOST_SECONDS: Final = 0.3
+MOST_SHARE: Final = 0.01
+"""What all trials together may take, in seconds and of the run; the first evaluation of all, which warms up, is not counted."""
+
+SMALLEST_PX: Final = 48
+_GROWTH: Final = 1.5
+"""From one size to the next, at least: two that are near each other tell little."""
+
+_PAIRS: Final = 10
+
+
+def pace_of(
+    evaluator: Callable[[Tensor], Evaluator],
+    optimizer: Callable[[], Optimizer],
+    *,
+    history: int,
+    works: Sequence[Work],
+    final: tuple[int, int],
+    min_side_px: int,
+    device: torch.device,
+    always: bool,
+) -> Pace:
+    """The pace of a run that does these works and ends at the size `final` (height, width).
+
+    `evaluator` gives one for a picture [1, 3, H, W], `optimizer` a fresh one that keeps `history` correction pairs.  Sizes grow
+    from the smallest until the next one would take too long.  A run too short for the first is not tried out, unless `always`.
+    """
+    size = _at_least(min_side_px, fit(final, min(SMALLEST_PX, max(final))))
+    evaluations = 1 if device.type == "cpu" else 2  # other devices have to warm up at each size
+    one_trial = ENTRY + evaluations
+    if not always and one_trial * size[0] * size[1] > MOST_SHARE * sum(work.pixels * work.steps for work in works):
+        return Pace(history)
+
+    def try_out(times: int) -> Cost:
+        noise = torch.rand((1, 3, *size), generator=torch.Generator().manual_seed(0)).to(device)
+        return cost_of(evaluator(noise), optimizer(), noise, history=history, evaluations=times)
+
+    try_out(1)
+    begun = time.perf_counter()
+    costs: list[Cost] = []
+    while True:
+        costs.append(try_out(evaluations))
+        pace = Pace(history, costs)
+        budget = min(MOST_SECONDS, MOST_SHARE * pace.left(works)) - (time.perf_counter() - begun)
+        size = _at_least(min_side_px, _within(final, pace.pixels_for(budget / one_trial)))
+        if size[0] * size[1] < _GROWTH * costs[-1].pixels:
+            return pace
+
+
+def _within(size: tuple[int, int], pixels: float) -> tuple[int, int]:
+    """The size (height, width) of the same shape with at most so many pixels, but not enlarged."""
+    scale = min(1.0, (max(0.0, pixels) / (size[0] * size[1])) ** 0.5)
+    return int(size[0] * scale), int(size[1] * scale)
+
+
+def _at_least(side_px: int, size: tuple[int, int]) -> tuple[int, int]:
+    return max(side_px, size[0]), max(side_px, size[1])
+
+
+def cost_of(evaluate: Evaluator, optimizer: Optimizer, x: Tensor, *, history: int, evaluations: int) -> Cost:
+    """What a step costs at the size of x: [1, 3, H, W], all in 0..1; `optimizer` is a fresh one that keeps `history` pairs.
+
+    The last of so many evaluations counts.
+    """
+    evaluation = [_timed(lambda: evaluate(x).gradient)[1] for _ in range(evaluations)][-1]
+    seconds: list[float] = []
+    point = x
+    for _ in range(min(_PAIRS, history)):
+        # The gradient of ½·Σ w·x², whose curvature w > 0 makes each step a pair.
+        point, spent = _timed(partial(optimizer.step, point, (0.5 + x) * point))
+        seconds.append(spent)
+    # The first step has no pair.  The least of three steps, since any single one may be held up by something else.
+    pair = (min(seconds[-3:]) - min(seconds[1:4])) / (_PAIRS - 4) if len(seconds) == _PAIRS else 0.0
+    return Cost(x.shape[2] * x.shape[3], evaluation, max(0.0, pair))
+
+
+def _timed(work: Callable[[], Tensor]) -> tuple[Tensor, float]:
+    begun = time.perf_counter()
+    result = work()
+    result.flatten()[0].item()  # a device may answer before it is done
+    return result, time.perf_counter() - begun
