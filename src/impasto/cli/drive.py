@@ -14,7 +14,7 @@ from impasto.cli.options import INTERRUPTED
 from impasto.cli.progress import Progress
 from impasto.files import expanded
 from impasto.run import Run, losses_file, prepare
-from impasto.run.forecast import original_line
+from impasto.run.forecast import expected_line, original_line
 from impasto.run.inputs import gather
 from impasto.run.repeat import repeated
 from impasto.run.resume import resumed
@@ -75,8 +75,10 @@ def _make(run: Run, caught: list[int], target: Target, *, named_by_user: bool, e
         Progress(run.settings, shown=shown) as progress,
     ):
         progress.begin(run)
-        if shown and run.settings.size != "original" and not caught:
-            progress.say(original_line(run))
+        if shown and not caught:
+            progress.say(expected_line(run))
+            if run.settings.size != "original":
+                progress.say(original_line(run))
         job = ToFile(run, claimed, checkpoint_every_s=every_s)
         outcome = job.make(stop=lambda: bool(caught), on_step=progress.step, on_warning=progress.warn)
         progress.end(run)
@@ -91,6 +93,8 @@ def drive_resumed(path: Path, *, quiet: bool, as_json: bool) -> None:
         Progress(job.run.settings, shown=not (quiet or as_json)) as progress,
     ):
         progress.begin(job.run)
+        if not (quiet or as_json or caught):
+            progress.say(expected_line(job.run))
         outcome = job.make(stop=lambda: bool(caught), on_step=progress.step, on_warning=progress.warn)
         progress.end(job.run)
     _report(outcome, quiet=quiet, as_json=as_json)

@@ -1,51 +1,79 @@
-"""What another size would take on this machine, from what was tried out and the sizes of what is kept."""
+"""What a run will take on this machine, said before it begins: seconds, and the most memory; and the same for the full size."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
 
 import psutil
 import torch
 
 from impasto.run.engine import Run
-from impasto.run.levels import plan
+from impasto.run.levels import Level, plan
 from impasto.run.pace import Work
-from impasto.settings import Settings
+
+WIDEST_BUFFERS: Final = 5
+"""Buffers of the widest layer that are alive at once in a step, beside the activations that the gradient needs.
+
+The one measured number of `bytes_per_pixel`: with it, that is the slope of the process's peak (VmHWM) over the pixels of the
+canvas: 4,170 bytes with a history of 10, on an x86 CPU with PyTorch's convolutions.  `benchmarks/forecast.py` prints expected
+and real peak; measure again at two large sizes when convolutions come to need other memory.
+"""
+
+
+def expected_line(run: Run) -> str:
+    """One line before the start: how long the run will take, the most memory it will need, and whether that is free."""
+    # Time first: what was tried out has loaded and warmed up what the run needs anyway, so that the memory now is its base.
+    seconds = duration(run.seconds_left())
+    need, most = peak_bytes(run, run.levels), available_bytes(run.vgg.device)
+    if need <= most:
+        return f"expected: {seconds} and {_gib(need)} of memory ({_gib(most)} are free)"
+    return f"expected: {seconds} and {_gib(need)} of memory, but only {_gib(most)} are free; a smaller --size needs less"
+
+
+def original_line(run: Run) -> str:
+    """One line: what `--size original` would take here."""
+    height, width = run.inputs.content.rgb.shape[1:]
+    settings = run.settings.model_copy(update={"size": "original"})
+    levels = plan(settings, (height, width), min_side_px=1)
+    works = [Work(level.canvas_pixels(settings.margin), level.iterations + 1) for level in levels]
+    need, most = peak_bytes(run, levels), available_bytes(run.vgg.device)
+    fits = "" if need <= most else ", which is more than is free"
+    seconds = duration(run.pace(always=True).left(works))
+    return f"--size original ({width}x{height}) would take about {seconds} and {_gib(need)} of memory{fits}"
+
+
+def peak_bytes(run: Run, levels: Sequence[Level]) -> float:
+    """The most memory that the whole process will have on the run's device, if it goes through some levels from here on."""
+    return _base_bytes(run.vgg.device) + bytes_per_pixel(run) * max(level.canvas_pixels(run.settings.margin) for level in levels)
 
 
 def bytes_per_pixel(run: Run) -> float:
-    """Memory that one pixel of the last level needs, in bytes.
+    """Memory that one pixel of the canvas needs, in bytes.
 
-    Activations and their gradients, the indices of max pooling, the five or so buffers of the widest layer that are alive at
-    once, and the optimiser's history.  The five are measured: 4,170 bytes with a history of 10 on an x86 CPU.
+    Activations and their gradients, the indices of max pooling, WIDEST_BUFFERS, and the optimiser's history.
     """
     convs = run.vgg.architecture.convs[: max(run.vgg.architecture.index(layer) for layer in run.layers) + 1]
-    activations = 2 * sum(conv.channels_out / conv.stride**2 for conv in convs) + 5 * convs[0].channels_out
+    activations = 2 * sum(conv.channels_out / conv.stride**2 for conv in convs) + WIDEST_BUFFERS * convs[0].channels_out
     pooled = {conv.stride: conv.channels_out / (2 * conv.stride) ** 2 for conv in convs if conv.stride < convs[-1].stride}
     indices = 8 * sum(pooled.values()) if run.settings.pooling == "max" else 0.0
     pictures = 2 * run.settings.lbfgs_history + 8 if run.settings.optimizer == "lbfgs" else 10
     return torch.finfo(run.vgg.dtype).bits / 8 * activations + indices + 4 * 3 * pictures
 
 
-def free_bytes(device: torch.device) -> int:
-    """Memory that is free on the device."""
-    return int(torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else int(psutil.virtual_memory().available)
+def available_bytes(device: torch.device) -> int:
+    """Memory that this process can have on the device: what it has, and what is free."""
+    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
+    return int(free) + _base_bytes(device)
 
 
-def original_line(run: Run) -> str:
-    """One line: what `--size original` would take here."""
-    height, width = run.inputs.content.rgb.shape[1:]
-    settings: Settings = run.settings.model_copy(update={"size": "original"})
-    levels = plan(settings, (height, width), min_side_px=1)
-    here = run.seconds_left()
-    works = [Work(level.canvas_pixels(settings.margin), level.iterations + 1) for level in levels]
-    seconds = run.pace(always=True).left(works)
-    margin = 2 * settings.margin
-    need = bytes_per_pixel(run) * (height + margin) * (width + margin)
-    free = free_bytes(run.vgg.device)
-    fits = "" if need < free else ", which is more than is free"
-    return (
-        f"about {duration(here)}; --size original ({width}x{height}) would take about {duration(seconds)} "
-        f"and {need / 2**30:.1f} GiB of memory{fits}"
-    )
+def _base_bytes(device: torch.device) -> int:
+    """Memory that the process has on the device now: Python, PyTorch, the network and the pictures."""
+    return int(torch.cuda.memory_reserved(device) if device.type == "cuda" else psutil.Process().memory_info().rss)
+
+
+def _gib(size: float) -> str:
+    return f"{size / 2**30:.1f} GiB"
 
 
 def duration(seconds: float) -> str:

@@ -1,0 +1,74 @@
+"""What is said before and during a run, against what came: time left, memory, and the time from the command to the first step.
+
+    python benchmarks/forecast.py                                 # the picture of `make demo`, 512 px
+    python benchmarks/forecast.py size=1024 optimizer=adam        # any setting; also content=FILE, style=FILE
+
+Laws: the time left is right within 20 % after the first 5 % of the run; the first step begins within 3 s.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+
+from impasto import presets
+from impasto.run import Step, gather, prepare
+from impasto.run.forecast import duration, expected_line, peak_bytes
+from impasto.run.target import Target
+from impasto.run.to_file import ToFile
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+LAW, FROM = 0.20, 0.05
+
+
+def peak_rss() -> int:
+    """The most memory that this process has had, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def report(steps: list[tuple[float, Step]], begun: float) -> float:
+    """A line at each 5 % of the time, and the largest relative error of the time left after the first 5 %."""
+    end = steps[-1][0]
+    worst, due = 0.0, 0.0
+    print(f"{'done':>6} {'level':>6} {'left':>10} {'really':>10} {'error':>7}")
+    for now, step in steps[:-1]:
+        share, really = (now - begun) / (end - begun), end - now
+        error = step.seconds_left / really - 1
+        if share >= FROM:
+            worst = max(worst, abs(error))
+        if share >= due:
+            print(f"{share:6.1%} {step.level:>6} {step.seconds_left:9.1f}s {really:9.1f}s {error:+7.1%}")
+            due = share + 0.05 if share >= FROM else share + 0.01
+    return worst
+
+
+def main() -> None:
+    """Makes the picture in a temporary folder, and compares."""
+    values = dict(argument.split("=", 1) for argument in sys.argv[1:])
+    content = values.pop("content", str(EXAMPLES / "photos" / "temple.jpg"))
+    style = values.pop("style", str(EXAMPLES / "styles" / "flow.jpg"))
+    settings = presets.resolve(values)
+    run = prepare(settings, gather(content, [style], settings))
+    print(expected_line(run))
+    seconds, memory = run.seconds_left(), peak_bytes(run, run.levels)
+    startup = time.time() - psutil.Process().create_time()
+    steps: list[tuple[float, Step]] = []
+    begun = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        ToFile(run, Target(Path(folder) / "picture.png")).make(on_step=lambda step: steps.append((time.perf_counter(), step)))
+    took = steps[-1][0] - begun
+    worst = report(steps, begun)
+    print(f"start   {startup:.2f} s from the process's start to the first step's")
+    print(f"time    expected {duration(seconds)}, took {duration(took)}: {seconds / took - 1:+.1%}")
+    print(f"memory  expected {memory / 2**20:.0f} MiB, peak {peak_rss() / 2**20:.0f} MiB: {memory / peak_rss() - 1:+.1%}")
+    print(f"left    largest error after the first {FROM:.0%}: {worst:.1%} ({'holds' if worst <= LAW else 'FAILS'}: {LAW:.0%})")
+    sys.exit(worst > LAW)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""What is said before a run: time and memory, and whether there is enough of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from tests.samples import painting, photo, tiny_weights
+
+from impasto.presets import resolve
+from impasto.run import Run, forecast, gather
+from impasto.run.forecast import bytes_per_pixel, duration, expected_line, original_line, peak_bytes
+from impasto.vgg import Vgg
+
+GIB = 2**30
+
+
+def run_of(**values: Any) -> Run:
+    settings = resolve({"size": 128, "iterations": 3, **values})
+    return Run(settings, gather(photo(96, 200), [painting(40, 40)], settings), Vgg(tiny_weights()))
+
+
+def machine(monkeypatch: pytest.MonkeyPatch, *, base: float, available: float) -> None:
+    monkeypatch.setattr(forecast, "_base_bytes", lambda _: base)
+    monkeypatch.setattr(forecast, "available_bytes", lambda _: available)
+
+
+def test_the_peak_is_what_the_process_has_and_what_the_largest_canvas_adds(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine(monkeypatch, base=3.0 * GIB, available=8.0 * GIB)
+    run = run_of(margin=8)
+    assert run.levels[-1].size == (61, 128)
+    assert peak_bytes(run, run.levels) == 3 * GIB + bytes_per_pixel(run) * (61 + 16) * (128 + 16)
+
+
+def test_the_line_says_time_and_memory_and_what_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine(monkeypatch, base=3.0 * GIB, available=8.0 * GIB)
+    assert expected_line(run_of()) == "expected: 0 s and 3.0 GiB of memory (8.0 GiB are free)"
+
+
+def test_the_line_warns_where_memory_is_not_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine(monkeypatch, base=3.0 * GIB, available=2.0 * GIB)
+    run = run_of()
+    assert "3.0 GiB of memory, but only 2.0 GiB are free" in expected_line(run)
+    assert "more than is free" in original_line(run)
+
+
+def test_what_is_free_counts_what_the_process_has_already() -> None:
+    cpu = torch.device("cpu")
+    assert forecast.available_bytes(cpu) > forecast._base_bytes(cpu) > 0
+
+
+def test_the_line_of_a_run_under_way_is_about_what_is_left() -> None:
+    run = run_of(iterations=50)
+    whole = run.seconds_left()
+    for _ in range(40):
+        run.advance()
+    assert run.seconds_left() < whole
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"lbfgs_history": 100}, {"style_layers": "conv5_4"}],
+)
+def test_more_history_and_deeper_layers_need_more_memory(more: dict[str, Any]) -> None:
+    assert bytes_per_pixel(run_of(**more)) > bytes_per_pixel(run_of())
+
+
+def test_adam_needs_less_memory_than_a_long_history() -> None:
+    assert bytes_per_pixel(run_of(optimizer="adam")) < bytes_per_pixel(run_of())
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(-1, "0 s"), (8.4, "8 s"), (200, "3 min 20 s"), (7500, "2 h 5 min")])
+def test_durations_are_said_in_two_units_at_most(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
