@@ -4,7 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check format clean
+# Of `make bench`: the parts to run (all), an environment that holds the peer (made in .bench-peer/), other options.
+ONLY ?=
+PEER ?=
+BENCH ?=
+
+.PHONY: demo test check format bench clean
 
 demo: $(READY)
 	$(BIN)/impasto stylize examples/photos/temple.jpg examples/styles/flow.jpg
@@ -22,8 +27,11 @@ format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+bench: $(READY)
+	$(BIN)/python -m benchmarks $(ONLY) --peer "$(PEER)" $(BENCH)
+
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .bench-peer build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 $(READY): pyproject.toml constraints.txt hatch_build.py src/impasto/vgg/winograd.c
 	@$(PYTHON) -c 'import sys; sys.exit("impasto needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; set PYTHON=python3.12 or the like") if sys.version_info < (3, 11) else None'
