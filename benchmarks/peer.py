@@ -5,14 +5,16 @@ evaluation.  What it prints is the measure, because it is the peer's own word in
 is clipped, and is worth another J (given for both, too).  Printing at each iteration costs seven numbers, not to be seen beside a
 step.  L-BFGS without line search is not monotone, so the peer's time is when its J was first at or below its last one.
 
-Both programs get the same two PNG files, already of the working size, so that neither resizes.  Before any race the peer's first
-J, our objective at its start, and the referee (reference.py) must agree to 1e-3; else there is nothing to compare, and this
-stops.
-impasto searches as it likes; it is there when the referee says so, and until then its time counts from the start of its process.
+Both programs get the same two PNG files, already of the working size, so that neither resizes.  Before any race the peer's J, our
+objective and the referee (reference.py) must agree to 1e-3: at the photograph, where both start and the content term is 0; at
+another picture, term by term; and with the photograph as its own style, which leaves the variation alone.  If they do not, there
+is nothing to compare, and this stops.  impasto searches as it likes; it is there when the referee says so, and until then its
+time counts from the start of its process.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -27,6 +29,7 @@ from benchmarks.reference import JUDGES
 from benchmarks.search import network_of, run_of
 from benchmarks.table import loss, markdown, number, ratio
 from impasto.evaluate import Whole
+from impasto.images import write
 from impasto.objective import build
 from impasto.vgg import weights as networks
 
@@ -68,33 +71,83 @@ def measure(options: Options) -> Raw:
         ground = Ground(Path(place), environment, options.race_size)
         pair(options.content, options.style, options.race_size, ground.folder)
         peer_environment.save_model(networks.load("vgg19"), ground.folder)
-        start = agreement(ground, ground.peer(2).moments[0].loss)
+        agreed = agreement(ground)
         races = [race(options, ground) for _ in range(options.races)]
         height, width = pixels(ground.content).shape[2:]
     return {
         "size": [height, width],
         "iterations": options.race_iterations,
         "search": dict(options.search),
-        "start": start,
+        "agreement": agreed,
         "peer": peer_environment.versions(environment),
         "races": races,
     }
 
 
-def agreement(ground: Ground, first: float) -> dict[str, float]:
-    """The peer's first J, and ours and the referee's at its start; stops when they are not one."""
-    content, style = pixels(ground.content), pixels(ground.style)
-    settings = run_of(PRESET, ground.content, ground.style, {}).settings
+def agreement(ground: Ground) -> list[Raw]:
+    """J and its terms by the peer, by our objective and by the referee, at three places; stops when they are not one.
+
+    These short runs also warm up: the peer's files are then in the system's cache.
+    """
+    content = pixels(ground.content)
+    write(ground.folder / "mixed.png", (content + content.flip(3)) / 2, overwrite=True)
+    rows: list[Raw] = []
+    for place, style, start in (
+        ("at the photograph", "style.png", "content.png"),
+        ("at another picture", "style.png", "mixed.png"),
+        ("variation alone", "content.png", "content.png"),
+    ):
+        theirs = first_terms(ground, style, start)
+        ours = our_terms(ground.content, ground.folder / style, ground.folder / start)
+        judged = JUDGES[PRESET](networks.load("vgg19"), content, pixels(ground.folder / style))(pixels(ground.folder / start))
+        rows.append({"what": f"J {place}", "peer": theirs["total"], "ours": ours["total"], "referee": judged})
+        if start == "mixed.png":
+            rows += [
+                {"what": f"{term} term {place}", "peer": theirs[term], "ours": ours[term], "referee": None}
+                for term in ("content", "style")
+            ]
+    for row in rows:
+        for who in ("ours", "referee"):
+            if row[who] is not None and not apart(row[who], row["peer"]) <= AGREEMENT:
+                raise SystemExit(
+                    f"{row['what']} is {row['peer']:.7g} by the peer, {row[who]:.7g} by {who}: "
+                    f"they minimise different functions, so there is nothing to compare"
+                )
+    return rows
+
+
+def first_terms(ground: Ground, style: str, start: str) -> dict[str, float]:
+    """What the peer prints at its first evaluation: the content term, the sum of the style terms, the total."""
+    found = {"content": 0.0, "style": 0.0}
+
+    def read(line: str, seconds: float) -> Moment | None:
+        moment = peer_line(line, seconds)
+        term = re.match(r"\s*(Content|Style) \d+ loss: (\S+)", line)
+        if "total" not in found:
+            if term is not None:
+                found[term[1].lower()] += float(term[2])
+            elif moment is not None:
+                found["total"] = moment.loss
+        return moment
+
+    # Two iterations: with one, the peer's loop goes round twice.
+    line = peer_environment.command(ground.environment, long_side=ground.long_side, iterations=2, style=style, start=start)
+    watch(line, read, folder=ground.folder)
+    return found
+
+
+def our_terms(content: Path, style: Path, start: Path) -> dict[str, float]:
+    """The same by our objective."""
+    settings = run_of(PRESET, content, style, {}).settings
     vgg = network_of(settings)
-    ours = Whole(vgg, build(settings, vgg, content, [style]))(content).value
-    judged = JUDGES[PRESET](networks.load("vgg19"), content, style)(content)
-    for who, value in (("our objective", ours), ("the referee", judged)):
-        if not abs(value - first) <= AGREEMENT * abs(first):
-            raise SystemExit(
-                f"{who} gives J = {value:.7g} at the photograph, the peer printed {first:.7g}: "
-                f"they minimise different functions, so there is nothing to compare"
-            )
-    return {"peer": first, "ours": ours, "referee": judged}
+    found = Whole(vgg, build(settings, vgg, pixels(content), [pixels(style)]))(pixels(start))
+    alpha, beta, _ = settings.term_weights()
+    return {"content": alpha * found.parts["content"], "style": beta * found.parts["style"], "total": found.value}
+
+
+def apart(value: float, expected: float) -> float:
+    """The relative difference."""
+    return abs(value - expected) / max(abs(expected), 1e-30)
 
 
 def race(options: Options, ground: Ground) -> Raw:
@@ -138,12 +191,20 @@ def again(raw: Raw) -> Watched:
 def text(raw: Raw) -> str:
     """The tables of all races."""
     height, width = raw["size"]
-    start = raw["start"]
+    agreed = [
+        [
+            row["what"],
+            *(loss(row[who]) for who in ("peer", "ours", "referee")),
+            f"{max(apart(row[who], row['peer']) for who in ('ours', 'referee') if row[who] is not None):.1e}",
+        ]
+        for row in raw["agreement"]
+    ]
     search = ", ".join(f"{name} {value if value is not None else 'by size'}" for name, value in raw["search"].items())
     parts = [
         f"### (b) Time until the peer's final J: neural-style-pt, {raw['iterations']} L-BFGS iterations, {width}×{height} px\n",
-        f"J at the start: peer {loss(start['peer'])}, our objective {loss(start['ours'])}, "
-        f"referee {loss(start['referee'])}. Our search: {search or 'as the preset'}.\n",
+        f"Our search: {search or 'as the preset'}. That it is one function:\n",
+        markdown(["", "neural-style-pt", "impasto", "referee", "largest relative difference"], agreed),
+        "",
     ]
     for index, one in enumerate(raw["races"]):
         if len(raw["races"]) > 1:

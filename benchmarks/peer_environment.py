@@ -94,13 +94,12 @@ def save_model(weights: Weights, folder: Path) -> Path:
     return folder / MODEL
 
 
-def command(folder: Path, *, long_side: int, iterations: int, history: int | None = None) -> list[str]:
-    """The peer's command line; to be run where content.png, style.png and the model lie.
+def command(folder: Path, *, long_side: int, iterations: int, style: str = "style.png", start: str | None = None) -> list[str]:
+    """The peer's command line; to be run where content.png, the style and the model lie; `start`: a picture in place of content.
 
-    `history`: of L-BFGS, where its own default of 100 is not wanted.  Names are relative, since it looks for words such as "sod"
-    in the model's whole path to guess the network.
+    Names are relative, since it looks for words such as "sod" in the model's whole path to guess the network.
     """
-    line = [str(program(folder)), "-content_image", "content.png", "-style_image", "style.png", "-output_image", "peer.png"]
+    line = [str(program(folder)), "-content_image", "content.png", "-style_image", style, "-output_image", "peer.png"]
     line += ["-image_size", str(long_side), "-num_iterations", str(iterations), "-init", "image", "-gpu", "c"]
     line += ["-print_iter", "1", "-save_iter", "0", "-model_file", MODEL, "-disable_check"]
-    return line if history is None else [*line, "-lbfgs_num_correction", str(history)]
+    return line if start is None else [*line, "-init_image", start]

@@ -140,7 +140,8 @@ def test_races_that_were_not_won_are_said_to_be() -> None:
     watched = Watched((Moment(1.0, 5.0), Moment(2.0, 4.0)), 2.5, {"finished": 4.0, "levels": [[4, 4, 2]]}).raw()
     paces = [{"ours": 1.0, "peer": 1.0}] * 3
     one = {"peer": watched, "ours": watched, "peer_saved": 4.0, "paces": paces}
-    raw = {"size": [4, 4], "iterations": 2, "search": {}, "start": {"peer": 5.0, "ours": 5.0, "referee": 5.0}, "races": [one]}
+    agreed = [{"what": "J at the photograph", "peer": 5.0, "ours": 5.0, "referee": None}]
+    raw = {"size": [4, 4], "iterations": 2, "search": {}, "agreement": agreed, "races": [one]}
     assert "did not reach the mark" in peer.text(raw)
     again = {"plain": watched, "preset": watched, "search": watched}
     assert "did not reach the mark" in course.text({"size": [4, 4], "iterations": 2, "search": {}, "races": [again]})
