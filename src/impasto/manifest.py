@@ -14,6 +14,7 @@ import torch
 from impasto.errors import CheckpointError
 from impasto.images import Picture, read_manifest
 from impasto.settings import Settings
+from impasto.vgg import Vgg
 
 FORMAT: Final = "impasto-manifest 1"
 _PACKAGES: Final = ("impasto", "torch", "numpy", "pillow", "safetensors")
@@ -94,8 +95,8 @@ def check_same(facts: Mapping[str, Any], pictures: Sequence[Picture], weights_sh
         )
 
 
-def differences(facts: Mapping[str, Any], device: torch.device) -> list[tuple[str, str, str]]:
-    """(what, then, now) of versions and device where they differ: results are exact only with the same."""
-    now = versions() | {"device": describe_device(device)}
-    then = {**facts["versions"], "device": facts["device"]}
+def differences(facts: Mapping[str, Any], vgg: Vgg) -> list[tuple[str, str, str]]:
+    """(what, then, now) of versions, device and arithmetic where they differ: results are exact only with the same."""
+    now = versions() | {"device": describe_device(vgg.device), "arithmetic": vgg.arithmetic}
+    then = {**facts["versions"], "device": facts["device"], "arithmetic": facts.get("arithmetic", "float32")}
     return [(name, was, now[name]) for name, was in then.items() if name in now and now[name] != was]

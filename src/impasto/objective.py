@@ -90,10 +90,11 @@ def build(settings: Settings, vgg: Vgg, content: Tensor, styles: Sequence[Tensor
     weights = {"content": alpha, "style": beta, "variation": gamma}
     normalize = settings.normalize == "targets"
     parts: list[Part] = []
-    if alpha > 0:
-        parts += _content_parts(settings, vgg, content, normalize)
-    if beta > 0:
-        parts += _style_parts(settings, vgg, styles, grams, normalize)
+    with vgg.exactly():
+        if alpha > 0:
+            parts += _content_parts(settings, vgg, content, normalize)
+        if beta > 0:
+            parts += _style_parts(settings, vgg, styles, grams, normalize)
     if gamma > 0:
         variation = VariationTerm(settings.variation_reduction)
         scale = _scale(variation.score(variation.measure(content)), 1e-3) if normalize else 1.0

@@ -150,6 +150,9 @@ class Settings(BaseModel):
         0.02, description="Adam's step, where pixels span 0..1"
     )
     lbfgs_history: Annotated[int, Field(ge=1, le=1000)] = Field(50, description="correction pairs that L-BFGS keeps")
+    lbfgs_metric: Annotated[float, Field(ge=0, le=2)] = Field(
+        0.5, description="L-BFGS starts from the metric f^-P over the picture's frequencies f; 0 treats all alike"
+    )
     bounds: Literal["project", "free"] = Field(
         "project", description="keep pixels in 0..1 at each step, or clip only the finished picture"
     )
@@ -158,6 +161,9 @@ class Settings(BaseModel):
     )
     save_every: Annotated[int, Field(ge=1)] | None = Field(None, description="write the intermediate picture every N iterations")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps")
+    precision: Literal["auto", "float32", "bfloat16", "float16", "tf32"] = Field(
+        "auto", description="number format inside the network; auto takes what the device computes fast"
+    )
     bits: Literal[8, 16] = Field(8, description="bits a channel in the file: 16 for PNG and TIFF")
     quality: Annotated[int, Field(ge=1, le=100)] = Field(95, description="JPEG and WebP quality")
     dpi: Annotated[float, Field(ge=1, le=65535)] | None = Field(

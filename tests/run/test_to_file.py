@@ -37,7 +37,7 @@ def run_of(**values: Any) -> Run:
 
 @pytest.fixture(autouse=True)
 def resume_with_the_tiny_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resume_module, "network_for", lambda settings: Vgg(tiny_weights(), pooling=settings.pooling))
+    monkeypatch.setattr(resume_module, "network_for", lambda settings, _: Vgg(tiny_weights(), pooling=settings.pooling))
 
 
 def make(target: Target, *, stop_after: int | None = None, every_s: float = 1e9, **values: Any) -> Outcome:
@@ -322,7 +322,7 @@ def test_a_checkpoint_of_other_weights_is_refused(tmp_path: Path, monkeypatch: p
     part = make(Target(tmp_path / "a.png"), stop_after=3)
     assert part.checkpoint is not None
     monkeypatch.setattr(
-        resume_module, "network_for", lambda _: Vgg(type(tiny_weights())(**{**vars(tiny_weights()), "sha256": "1" * 64}))
+        resume_module, "network_for", lambda *_: Vgg(type(tiny_weights())(**{**vars(tiny_weights()), "sha256": "1" * 64}))
     )
     with pytest.raises(CheckpointError, match="other weights"), resumed(part.checkpoint):
         pass

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from impasto.cli.loading import loading
 from impasto.cli.options import Json, Out, Overwrite, Quiet
 
 
@@ -25,7 +26,8 @@ def repeat(
     as_json: Json = False,
 ) -> None:
     """Run a finished picture's own settings again, on the same inputs, and get the same picture."""
-    from impasto.cli.drive import drive_repeat
+    with loading():
+        from impasto.cli.drive import drive_repeat
     from impasto.files import expanded
 
     drive_repeat(

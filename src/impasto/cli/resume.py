@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from impasto.cli.loading import loading
 from impasto.cli.options import Json, Quiet
 
 
@@ -16,7 +17,8 @@ def resume(
     as_json: Json = False,
 ) -> None:
     """Continue an interrupted run exactly: the picture equals that of an undisturbed run."""
-    from impasto.cli.drive import drive_resumed
+    with loading():
+        from impasto.cli.drive import drive_resumed
     from impasto.files import expanded
 
     drive_resumed(expanded(checkpoint), quiet=quiet, as_json=as_json)

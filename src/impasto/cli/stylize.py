@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from impasto import presets, settings
+from impasto.cli.loading import loading
 from impasto.cli.options import CheckpointEvery, Json, Out, Overwrite, Quiet, setting
 
 LOOK, TERMS, SEARCH, START, FILES = "Look", "Objective", "Optimisation", "Start image", "Files and machine"
@@ -47,6 +48,7 @@ def stylize(
     optimizer: Annotated[str | None, setting("optimizer", panel=SEARCH, metavar="lbfgs|adam")] = None,
     learning_rate: Annotated[float | None, setting("learning_rate", panel=SEARCH, metavar="η")] = None,
     lbfgs_history: Annotated[int | None, setting("lbfgs_history", panel=SEARCH, metavar="N")] = None,
+    lbfgs_metric: Annotated[float | None, setting("lbfgs_metric", panel=SEARCH, metavar="P")] = None,
     bounds: Annotated[str | None, setting("bounds", panel=SEARCH, metavar="project|free")] = None,
     init: Annotated[str | None, setting("init", panel=START, metavar="content|noise|blend|style|FILE")] = None,
     noise_ratio: Annotated[float | None, setting("noise_ratio", panel=START, metavar="0..1")] = None,
@@ -73,6 +75,7 @@ def stylize(
         ),
     ] = None,
     device: Annotated[str | None, setting("device", panel=FILES, metavar="auto|cpu|cuda[:n]|mps")] = None,
+    precision: Annotated[str | None, setting("precision", panel=FILES, metavar="auto|float32|bfloat16|float16|tf32")] = None,
     bits: Annotated[int | None, setting("bits", panel=FILES, metavar="8|16")] = None,
     quality: Annotated[int | None, setting("quality", panel=FILES, metavar="1..100")] = None,
     dpi: Annotated[float | None, setting("dpi", panel=FILES, metavar="N")] = None,
@@ -96,7 +99,8 @@ def stylize(
     from_file = {} if settings_file is None else settings.read_file(settings_file)
     chosen = presets.resolve(from_file, given)
 
-    from impasto.cli.drive import drive_new
+    with loading():
+        from impasto.cli.drive import drive_new
 
     drive_new(
         content,

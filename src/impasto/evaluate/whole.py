@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -22,11 +23,28 @@ class Whole:
     def __call__(self, rgb: Tensor) -> Evaluation:
         """J, its parts and its gradient at rgb [1, 3, H, W], sRGB-encoded, 0..1."""
         rgb = rgb.detach().requires_grad_()
-        # Gradients also for a caller who switched them off; and float32 is float32: no TF32, no choice of algorithm by the clock.
-        with torch.enable_grad(), torch.backends.cudnn.flags(benchmark=False, deterministic=True, allow_tf32=False):
+        # Gradients also for a caller who switched them off.
+        with torch.enable_grad(), self.vgg.exactly():
             features = self.vgg.features(rgb, self.objective.layers)
-            total, parts = self.objective.score(self.objective.measure(rgb, features))
-            total.backward()  # type: ignore[no-untyped-call]
+            if self.vgg.dtype == torch.float16:
+                total, parts = self._scaled(rgb, features)
+            else:
+                total, parts = self.objective.score(self.objective.measure(rgb, features))
+                total.backward()  # type: ignore[no-untyped-call]
         if rgb.grad is None:  # pragma: no cover - every term depends on the pixels
             raise RuntimeError("no term of the objective depends on the picture")
         return Evaluation(total.item(), {name: value.item() for name, value in parts.items()}, rgb.grad)
+
+    def _scaled(self, rgb: Tensor, features: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """J and its parts; the gradient goes back through a float16 network with its largest entry at 1, else it would vanish."""
+        leaves = {layer: value.detach().requires_grad_() for layer, value in features.items()}
+        total, parts = self.objective.score(self.objective.measure(rgb, leaves))
+        total.backward()  # type: ignore[no-untyped-call]
+        gradients = [leaf.grad for leaf in leaves.values() if leaf.grad is not None]
+        if gradients:
+            largest = (
+                torch.stack([gradient.abs().max() for gradient in gradients]).max().clamp_min(torch.finfo(torch.float32).tiny)
+            )
+            (network,) = torch.autograd.grad(list(features.values()), rgb, [gradient / largest for gradient in gradients])
+            rgb.grad = network * largest if rgb.grad is None else rgb.grad + network * largest
+        return total, parts

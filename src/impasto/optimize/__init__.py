@@ -4,5 +4,6 @@ from impasto.optimize.adam import Adam
 from impasto.optimize.bounds import Bounds
 from impasto.optimize.lbfgs import Lbfgs
 from impasto.optimize.loop import Loop, Optimizer, Rollback
+from impasto.optimize.spectrum import Spectrum
 
-__all__ = ["Adam", "Bounds", "Lbfgs", "Loop", "Optimizer", "Rollback"]
+__all__ = ["Adam", "Bounds", "Lbfgs", "Loop", "Optimizer", "Rollback", "Spectrum"]

@@ -7,7 +7,7 @@ then; a pair enters only with positive curvature; no step is longer than a limit
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import torch
@@ -32,16 +32,20 @@ class Lbfgs:
         *,
         history: int = 50,
         bounds: Bounds | None = None,
+        metric: Callable[[Tensor], Tensor] | None = None,
         first_step_rms: float = FIRST_STEP_RMS,
         max_step_rms: float = MAX_STEP_RMS,
     ) -> None:
+        """`metric`: P of H₀ = γ·P, symmetric and positive definite, on tensors of x's shape; None is the identity."""
         self.history = history
         self.bounds = bounds
+        self.metric = metric
         self.first_step_rms = first_step_rms
         self.max_step_rms = max_step_rms
         self.shrink = 1.0
         self._s: list[Tensor] = []
         self._y: list[Tensor] = []
+        self._rho: list[Tensor] = []
         self._x: Tensor | None = None
         self._g: Tensor | None = None
 
@@ -56,7 +60,7 @@ class Lbfgs:
     def retreat(self) -> Tensor:
         """Another, shorter step from the last point, the history dropped: the step from there went wrong."""
         self.shrink *= 0.5
-        self._s, self._y = [], []
+        self._s, self._y, self._rho = [], [], []
         return self._move()
 
     def _remember(self, s: Tensor, y: Tensor) -> None:
@@ -65,8 +69,9 @@ class Lbfgs:
             return
         self._s.append(s)
         self._y.append(y)
+        self._rho.append(1 / curvature)
         if len(self._s) > self.history:
-            del self._s[0], self._y[0]
+            del self._s[0], self._y[0], self._rho[0]
 
     def _move(self) -> Tensor:
         if self._x is None or self._g is None:
@@ -84,22 +89,27 @@ class Lbfgs:
     def _direction(self, gradient: Tensor) -> Tensor:
         """−H·gradient by the two-loop recursion."""
         if not self._s:
-            norm = gradient.norm()
+            down = self._measured(gradient)
             length = self.shrink * self.first_step_rms * gradient.numel() ** 0.5
-            scale: Tensor = length / norm.clamp_min(torch.finfo(gradient.dtype).tiny)
-            return -gradient * scale
+            scale: Tensor = length / down.norm().clamp_min(torch.finfo(gradient.dtype).tiny)
+            return -down * scale
         q = gradient.clone()
-        rho = [1 / torch.dot(s, y) for s, y in zip(self._s, self._y, strict=True)]
         alphas = []
-        for s, y, r in zip(reversed(self._s), reversed(self._y), reversed(rho), strict=True):
-            alpha = r * torch.dot(s, q)
+        for s, y, rho in zip(reversed(self._s), reversed(self._y), reversed(self._rho), strict=True):
+            alpha = rho * torch.dot(s, q)
             q.sub_(alpha * y)
             alphas.append(alpha)
-        s, y = self._s[-1], self._y[-1]
-        q.mul_(torch.dot(s, y) / torch.dot(y, y))
-        for s, y, r, alpha in zip(self._s, self._y, rho, reversed(alphas), strict=True):
-            q.add_((alpha - r * torch.dot(y, q)) * s)
+        y = self._y[-1]
+        q = self._measured(q) * (1 / (self._rho[-1] * torch.dot(y, self._measured(y))))
+        for s, y, rho, alpha in zip(self._s, self._y, self._rho, reversed(alphas), strict=True):
+            q.add_((alpha - rho * torch.dot(y, q)) * s)
         return q.neg_()
+
+    def _measured(self, v: Tensor) -> Tensor:
+        """P·v of a flat v."""
+        if self.metric is None or self._x is None:
+            return v
+        return self.metric(v.view_as(self._x)).flatten()
 
     def state(self) -> dict[str, Tensor]:
         """All that a later `restore` needs to go on exactly."""
@@ -115,3 +125,4 @@ class Lbfgs:
         self._x, self._g = state["x"], state["g"]
         self._s = [state[name] for name in sorted(state) if name.startswith("s.")]
         self._y = [state[name] for name in sorted(state) if name.startswith("y.")]
+        self._rho = [1 / torch.dot(s, y) for s, y in zip(self._s, self._y, strict=True)]

@@ -11,21 +11,24 @@ from impasto.run.engine import Run, Step
 from impasto.run.inputs import Inputs, gather
 from impasto.run.result import Result, result_of
 from impasto.settings import Settings
-from impasto.vgg import Vgg, load
+from impasto.vgg import Vgg
+from impasto.vgg.precision import network
+from impasto.vgg.weights import load
 
 
-def network_for(settings: Settings) -> Vgg:
-    """The network that the settings name, on their device."""
-    return load(
-        settings.network,
+def network_for(settings: Settings, precision: str | None = None) -> Vgg:
+    """The network that the settings name, on their device, in their precision or the one given."""
+    return network(
+        load(settings.network),
+        settings.precision if precision is None else precision,
         pooling=settings.pooling,
         device=device.resolve(settings.device),
     )
 
 
-def prepare(settings: Settings, inputs: Inputs) -> Run:
-    """A run at its first step."""
-    return Run(settings, inputs, network_for(settings))
+def prepare(settings: Settings, inputs: Inputs, precision: str | None = None) -> Run:
+    """A run at its first step, in the precision of the settings or the one given."""
+    return Run(settings, inputs, network_for(settings, precision))
 
 
 def stylize(content: Any, style: Any, *, on_step: Callable[[Step], object] | None = None, **settings: Any) -> Result:

@@ -15,7 +15,7 @@ from impasto import objective
 from impasto.errors import NoProgress
 from impasto.evaluate import Evaluation, Evaluator, Whole
 from impasto.images import resize
-from impasto.optimize import Adam, Bounds, Lbfgs, Loop, Optimizer, Rollback
+from impasto.optimize import Adam, Bounds, Lbfgs, Loop, Optimizer, Rollback, Spectrum
 from impasto.run import levels, style_cache
 from impasto.run.inputs import Inputs
 from impasto.run.pace import Pace, Work
@@ -62,7 +62,7 @@ def optimizer_for(settings: Settings) -> Optimizer:
     bounds = Bounds(0.0, 1.0) if settings.bounds == "project" else None
     if settings.optimizer == "adam":
         return Adam(learning_rate=settings.learning_rate, bounds=bounds)
-    return Lbfgs(history=settings.lbfgs_history, bounds=bounds)
+    return Lbfgs(history=settings.lbfgs_history, bounds=bounds, metric=Spectrum(settings.lbfgs_metric))
 
 
 class Run:

@@ -37,11 +37,12 @@ def repeated(
             values["init"] = start or _locate(facts["start"], picture, "--init")
         settings = presets.resolve(values)
         inputs = gather(content, found, settings)
-        run = prepare(settings, inputs)
+        # What auto chose then, since the choice may fall otherwise now; older pictures were made in float32.
+        run = prepare(settings, inputs, facts.get("precision", "float32"))
         manifest.check_same(facts, list(inputs.roles().values()), run.vgg.weights.sha256)
         differs = [
             f"made with {name} {was}, this is {now}: the picture may differ in details"
-            for name, was, now in manifest.differences(facts, run.vgg.device)
+            for name, was, now in manifest.differences(facts, run.vgg)
         ]
     except (KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(

@@ -125,6 +125,8 @@ def facts_of(run: Run) -> dict[str, Any]:
         },
         "versions": manifests.versions(),
         "device": manifests.describe_device(run.vgg.device),
+        "precision": run.vgg.precision,
+        "arithmetic": run.vgg.arithmetic,
         "levels": levels,
         "rollbacks": [{"level": level + 1, "iteration": r.iteration, "reason": r.reason} for level, r in run.rollbacks],
         "seconds": round(run.seconds, 3),

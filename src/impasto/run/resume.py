@@ -44,7 +44,7 @@ def _job(path: Path) -> ToFile:
         losses = None if facts["losses"] is None else Path(facts["losses"])
         target = Target(Path(facts["picture"]), facts["overwrite"], losses, settings.save_every is not None)
         every_s, ours, weights_sha256 = float(facts["checkpoint_every_s"]), dict(facts["ours"]), str(facts["weights_sha256"])
-        vgg = network_for(settings)
+        vgg = network_for(settings, facts["precision"])
         if vgg.weights.sha256 != weights_sha256:
             raise CheckpointError(
                 f"it was made with other weights ({weights_sha256[:12]}…) than {settings.network} has now "

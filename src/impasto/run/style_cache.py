@@ -20,7 +20,7 @@ from impasto import cache
 from impasto.losses import gram
 from impasto.manifest import describe_device
 from impasto.objective import style_grams
-from impasto.vgg import Vgg, winograd
+from impasto.vgg import Vgg
 
 ARITHMETIC: Final = 1
 """Of the network, to the last bit: one more whenever its features are computed in another way."""
@@ -48,15 +48,9 @@ def _key(vgg: Vgg, style: Tensor, layers: Sequence[str]) -> str:
         "layers": list(layers),
         "network": [vgg.weights.sha256, vgg.pooling],
         "statistic": gram.VERSION,
-        "arithmetic": [ARITHMETIC, str(vgg.dtype), torch.__version__, describe_device(vgg.device), *_kernels()],
+        "arithmetic": [ARITHMETIC, vgg.arithmetic, torch.__version__, describe_device(vgg.device), torch.backends.cpu.get_cpu_capability()],
     }
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
-
-
-def _kernels() -> tuple[str, str]:
-    """The instructions that PyTorch uses on this processor, and our own compiled convolutions if they are here."""
-    own = winograd.library()
-    return torch.backends.cpu.get_cpu_capability(), "" if own is None else own.name
 
 
 def _read(key: str, layers: Sequence[str], device: torch.device) -> dict[str, Tensor] | None:

@@ -184,6 +184,7 @@ class ToFile:
         everything: dict[str, Any] = {
             "settings": self.run.settings.model_dump(mode="json"),
             "weights_sha256": self.run.vgg.weights.sha256,
+            "precision": self.run.vgg.precision,
             "run": facts,
             "names": {role: picture.name for role, picture in inputs.roles().items()},
             "paths": dict(inputs.paths),

@@ -6,6 +6,7 @@ The only place that knows a network's input convention (channel order, range, me
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from itertools import zip_longest
 from typing import Literal
 
@@ -32,12 +33,17 @@ class Vgg:
         pooling: Literal["max", "average"] = "max",
         device: torch.device | str = "cpu",
         dtype: torch.dtype = torch.float32,
+        tf32: bool = False,
     ) -> None:
         self.architecture: Architecture = weights.architecture
         self.weights = weights
         self.pooling = pooling
         self.device = torch.device(device)
         self.dtype = dtype
+        self.tf32 = tf32
+        # float16 ends at 65,504, and activations reach 20,000 on photographs.  ReLU, pooling and convolution (its bias shrunk
+        # alike) pass a factor on, so all of them can be smaller by a power of two, exactly, and are made large again at the end.
+        self._shrink = 1 / 16 if dtype == torch.float16 else 1.0
         self._kernels: dict[str, Tensor] = {}
         self._biases: dict[str, Tensor] = {}
         self._winograd: dict[str, winograd.Winograd] = {}
@@ -47,7 +53,7 @@ class Vgg:
         first = self.architecture.layers[0]
         for conv in self.architecture.convs:
             kernel = weights.tensors[f"{conv.name}.weight"].to(self.device, dtype)
-            bias = weights.tensors[f"{conv.name}.bias"].to(self.device, dtype)
+            bias = (self._shrink * weights.tensors[f"{conv.name}.bias"]).to(self.device, dtype)
             if conv.name == first and reverse:
                 kernel = kernel.flip(1)  # so that RGB need not be reordered at each step; exact
             if self.device.type == "cpu" and dtype == torch.float32 and winograd.fits(conv.channels_in, conv.channels_out):
@@ -60,7 +66,27 @@ class Vgg:
             return torch.tensor([values[i] / unit for i in order], device=self.device).view(1, 3, 1, 1)
 
         self.mean_rgb = rgb(convention.mean, convention.range)
-        self._gain = rgb((1 / convention.std[0], 1 / convention.std[1], 1 / convention.std[2]), 1 / convention.range)
+        self._gain = self._shrink * rgb(
+            (1 / convention.std[0], 1 / convention.std[1], 1 / convention.std[2]), 1 / convention.range
+        )
+
+    @property
+    def precision(self) -> str:
+        """The name of the number format it computes in, as in the settings."""
+        return "tf32" if self.tf32 else str(self.dtype).removeprefix("torch.")
+
+    @property
+    def arithmetic(self) -> str:
+        """What computes its numbers, in words: results are equal to the last bit only with the same."""
+        own = winograd.library() if self._winograd else None
+        return f"{self.precision}, {'convolutions of PyTorch' if own is None else f'own convolutions ({own.name})'}"
+
+    def exactly(self) -> AbstractContextManager[None]:
+        """To be entered around a pass forward and back: no choice of algorithm by the clock, and TF32 only where asked for."""
+        flags: AbstractContextManager[None] = torch.backends.cudnn.flags(
+            enabled=True, benchmark=False, deterministic=True, allow_tf32=self.tf32
+        )
+        return flags
 
     def features(self, rgb: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
         """Activations after the ReLU of the named layers.
@@ -96,7 +122,7 @@ class Vgg:
                 # In place is exact: a convolution's backward pass needs its input and kernel, never its output.
                 x = F.relu_(x)
             if conv.name in wanted:
-                found[conv.name] = x.to(rgb.dtype)
+                found[conv.name] = x.to(rgb.dtype) if self._shrink == 1 else x.to(rgb.dtype) / self._shrink
             if ends_block and not pool_at_once:
                 x = F.max_pool2d(x, 2) if self.pooling == "max" else F.avg_pool2d(x, 2)
         return {name: found[layer] for name, layer in canonical.items()}
