@@ -1,9 +1,9 @@
 """How long steps take, and so the time that is left.
 
-A step on a canvas of p pixels takes a + b·p seconds for the evaluation and h·(c + d·p) for the h correction pairs that L-BFGS
-has gathered by then.  What does not grow with the picture (a, c) weighs most on the small levels, with which a run begins; from
-these alone the time of the large ones cannot be told.  So small sizes are tried out before the first step (trial.py).  The law
-is fitted to them and to the first steps of the run; from then on its scale is what the latest steps took.
+A step on a canvas of p pixels takes a + b·p seconds, and h·(c + d·p) for the h correction pairs that L-BFGS has gathered by
+then.  What does not grow with the picture (a, c) weighs most on the small levels, with which a run begins; from these alone the
+time of the large ones cannot be told.  So small sizes are tried out before the first step (trial.py).  The law is fitted to
+them and to the first steps of the run; from then on its scale is what the latest steps took.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 ENTRY: Final = 0.6
-"""What beginning a level takes, in evaluations: the objective needs two passes forward."""
+"""What beginning a level takes, in steps: the objective needs two passes forward."""
 
 _FIRST: Final = 20
 """The steps to which the law is fitted."""
@@ -23,10 +23,10 @@ _MEMORY: Final = 0.97
 
 
 class Cost(NamedTuple):
-    """Seconds of one evaluation, and of one correction pair in a step, at a size."""
+    """Seconds of a step without correction pairs, and of one pair, at a size."""
 
     pixels: int
-    evaluation: float
+    step: float
     pair: float
 
 
@@ -71,10 +71,10 @@ class Pace:
 
     def __init__(self, history: int, tried: Sequence[Cost] = ()) -> None:
         self.history = history
-        self._tried = [(cost.pixels, cost.evaluation, 1) for cost in tried]
+        self._tried = [(cost.pixels, cost.step, 1) for cost in tried]
         self._first: dict[int, tuple[float, int]] = {}
         self._observed = 0
-        self._evaluation = line(self._tried)
+        self._step = line(self._tried)
         self._pair = line((cost.pixels, cost.pair, 1) for cost in tried)
         self._took = self._expected = 1.0
 
@@ -85,8 +85,8 @@ class Pace:
             pairs = self._pairs(iteration + 1) - self._pairs(iteration)
             total, times = self._first.get(pixels, (0.0, 0))
             self._first[pixels] = total + seconds - pairs * self._pair.at(pixels), times + 1
-            self._evaluation = line([*self._tried, *((p, total / n, n) for p, (total, n) in self._first.items())])
-            self._took = self._expected = self._observed * self._evaluation.at(pixels)
+            self._step = line([*self._tried, *((p, total / n, n) for p, (total, n) in self._first.items())])
+            self._took = self._expected = self._observed * self._step.at(pixels)
         else:
             self._took = _MEMORY * self._took + seconds
             self._expected = _MEMORY * self._expected + self._law(pixels, iteration, iteration + 1)
@@ -95,19 +95,19 @@ class Pace:
         """Seconds for some levels, of the first of which so many steps are done; 0 while nothing was tried or observed."""
         total = 0.0
         for work in works:
-            begun = ENTRY * self._evaluation.at(work.pixels) if done == 0 else 0.0
+            begun = ENTRY * self._step.at(work.pixels) if done == 0 else 0.0
             total += begun + self._law(work.pixels, done, work.steps)
             done = 0
         return total * self._took / self._expected if self._expected > 0 else total
 
     def pixels_for(self, seconds: float) -> float:
-        """Pixels of which one evaluation takes so long."""
-        return (seconds - self._evaluation.fixed) / self._evaluation.slope if self._evaluation.slope > 0 else math.inf
+        """Pixels of which one step takes so long."""
+        return (seconds - self._step.fixed) / self._step.slope if self._step.slope > 0 else math.inf
 
     def _law(self, pixels: int, first: int, end: int) -> float:
         """The iterations first ≤ i < end of a level."""
         pairs = self._pairs(end) - self._pairs(first)
-        return (end - first) * self._evaluation.at(pixels) + pairs * self._pair.at(pixels)
+        return (end - first) * self._step.at(pixels) + pairs * self._pair.at(pixels)
 
     def _pairs(self, end: int) -> float:
         """The pairs of iterations 0 ≤ i < end together: one more with each, until the history is full."""

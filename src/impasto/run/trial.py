@@ -20,10 +20,16 @@ MOST_SHARE: Final = 0.01
 """What all trials together may take, in seconds and of the run; the first evaluation of all, which warms up, is not counted."""
 
 SMALLEST_PX: Final = 48
+_SECOND: Final = 9
+"""The second size by the first, even if that takes longer: about as large as most runs' first level, of which it costs two steps.
+
+Below that, costs do not follow the law: the deepest layers see less there than the convolutions' tiles hold.
+"""
+
 _GROWTH: Final = 1.5
 """From one size to the next, at least: two that are near each other tell little."""
 
-_PAIRS: Final = 10
+_STEPS: Final = 10
 
 
 def pace_of(
@@ -45,7 +51,8 @@ def pace_of(
     size = _at_least(min_side_px, fit(final, min(SMALLEST_PX, max(final))))
     evaluations = 1 if device.type == "cpu" else 2  # other devices have to warm up at each size
     one_trial = ENTRY + evaluations
-    if not always and one_trial * size[0] * size[1] > MOST_SHARE * sum(work.pixels * work.steps for work in works):
+    short = one_trial * size[0] * size[1] > MOST_SHARE * sum(work.pixels * work.steps for work in works)
+    if short and not always:
         return Pace(history)
 
     def try_out(times: int) -> Cost:
@@ -59,7 +66,8 @@ def pace_of(
         costs.append(try_out(evaluations))
         pace = Pace(history, costs)
         budget = min(MOST_SECONDS, MOST_SHARE * pace.left(works)) - (time.perf_counter() - begun)
-        size = _at_least(min_side_px, _within(final, pace.pixels_for(budget / one_trial)))
+        least = _SECOND * costs[0].pixels if len(costs) == 1 and not short else 0
+        size = _at_least(min_side_px, _within(final, max(least, pace.pixels_for(budget / one_trial))))
         if size[0] * size[1] < _GROWTH * costs[-1].pixels:
             return pace
 
@@ -82,13 +90,14 @@ def cost_of(evaluate: Evaluator, optimizer: Optimizer, x: Tensor, *, history: in
     evaluation = [_timed(lambda: evaluate(x).gradient)[1] for _ in range(evaluations)][-1]
     seconds: list[float] = []
     point = x
-    for _ in range(min(_PAIRS, history)):
+    for _ in range(_STEPS):
         # The gradient of ½·Σ w·x², whose curvature w > 0 makes each step a pair.
         point, spent = _timed(partial(optimizer.step, point, (0.5 + x) * point))
         seconds.append(spent)
     # The first step has no pair.  The least of three steps, since any single one may be held up by something else.
-    pair = (min(seconds[-3:]) - min(seconds[1:4])) / (_PAIRS - 4) if len(seconds) == _PAIRS else 0.0
-    return Cost(x.shape[2] * x.shape[3], evaluation, max(0.0, pair))
+    few, many = min(seconds[1:4]), min(seconds[-3:])
+    pair = (many - few) / (_STEPS - 4) if history >= _STEPS else 0.0
+    return Cost(x.shape[2] * x.shape[3], evaluation + few, max(0.0, pair))
 
 
 def _timed(work: Callable[[], Tensor]) -> tuple[Tensor, float]:
