@@ -48,7 +48,13 @@ def _key(vgg: Vgg, style: Tensor, layers: Sequence[str]) -> str:
         "layers": list(layers),
         "network": [vgg.weights.sha256, vgg.pooling],
         "statistic": gram.VERSION,
-        "arithmetic": [ARITHMETIC, vgg.arithmetic, torch.__version__, describe_device(vgg.device), torch.backends.cpu.get_cpu_capability()],
+        "arithmetic": [
+            ARITHMETIC,
+            vgg.arithmetic,
+            torch.__version__,
+            describe_device(vgg.device),
+            torch.backends.cpu.get_cpu_capability(),
+        ],
     }
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
