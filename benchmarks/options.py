@@ -11,7 +11,7 @@ from typing import Any, Final
 
 ROOT: Final = Path(__file__).parents[1]
 
-SEARCH: Final = ("levels=none", "iterations=none", "lbfgs_history=50")
+SEARCH: Final = ("levels=1", "lbfgs_history=50", "lbfgs_metric=0.5")
 COURSE_SEARCH: Final = ("optimizer=lbfgs", "init=content", "levels=none", "iterations=none")
 
 Raw = dict[str, Any]

@@ -97,12 +97,12 @@ class Lbfgs:
         alphas = []
         for s, y, rho in zip(reversed(self._s), reversed(self._y), reversed(self._rho), strict=True):
             alpha = rho * torch.dot(s, q)
-            q.sub_(alpha * y)
+            q.addcmul_(alpha, y, value=-1)
             alphas.append(alpha)
         y = self._y[-1]
         q = self._measured(q) * (1 / (self._rho[-1] * torch.dot(y, self._measured(y))))
         for s, y, rho, alpha in zip(self._s, self._y, self._rho, reversed(alphas), strict=True):
-            q.add_((alpha - rho * torch.dot(y, q)) * s)
+            q.addcmul_(alpha - rho * torch.dot(y, q), s)
         return q.neg_()
 
     def _measured(self, v: Tensor) -> Tensor:
