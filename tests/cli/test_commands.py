@@ -147,6 +147,7 @@ def test_doctor_finds_nothing_wrong_here(here: Path, impasto: Command, monkeypat
     ended = impasto("doctor")
     assert ended.code == 0 and "all is well" in ended.out
     assert "vgg19 verified" in ended.out and "GiB free" in ended.out
+    assert "convolutions" in ended.out
     assert f"0.0 MiB of measured styles in {cache.cache_dir()}" in ended.out
 
 

@@ -23,6 +23,7 @@ def doctor() -> None:
     console.print(f"memory    {_memory(problems)}")
     console.print(f"disk      {_disk(problems)}")
     console.print(f"torch     {_torch(problems)}")
+    console.print(f"kernels   {_kernels()}")
     console.print(f"weights   {_weights(problems)}")
     console.print(f"cache     {_cache()}")
     for problem in problems:
@@ -79,6 +80,17 @@ def _torch(problems: list[str]) -> str:
         problems.append("there is an NVIDIA driver, but this PyTorch does not use it; install a CUDA build of torch")
     capability = torch.backends.cpu.get_cpu_capability()
     return f"{torch.__version__} ({build}), devices {', '.join([*devices, f'cpu ({threads} threads, {capability})'])}"
+
+
+def _kernels() -> str:
+    try:
+        from impasto.vgg import winograd
+    except (ImportError, OSError):
+        return "not looked at, since PyTorch is missing"
+    found = winograd.library()
+    if found is None:
+        return "PyTorch's convolutions; install impasto again with a C compiler, and a step on the CPU takes half the time"
+    return f"own convolutions ({found.name})"
 
 
 def _weights(problems: list[str]) -> str:
