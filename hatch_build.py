@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shlex
 import shutil
 import subprocess
+import sysconfig
 from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
-from packaging.tags import platform_tags
 
 FOLDER = "src/impasto/vgg"
 X86 = {
@@ -30,16 +31,20 @@ class Compile(BuildHookInterface):  # type: ignore[type-arg]
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Called by hatchling before each build; version is "standard" or "editable"."""
         del version
+        for old in (Path(self.root) / FOLDER).glob("_winograd_*.so"):
+            old.unlink()  # of another source, perhaps; a running program keeps the file it has open
         compiler = self._compiler()
         if compiler is None:
-            self.app.display_warning("no C compiler (set CC): impasto will use PyTorch's convolutions, about 2.4 times slower")
+            self.app.display_warning(
+                "no C compiler (set CC): impasto will use PyTorch's convolutions, and a step on the CPU take twice as long"
+            )
             return
         variants = X86 if platform.machine().lower() in {"x86_64", "amd64"} else {"plain": []}
         for name, flags in variants.items():
             if self._compiled(compiler, name, flags):
                 build_data["artifacts"].append(f"{FOLDER}/_winograd_{name}.so")
                 build_data["pure_python"] = False
-                build_data["tag"] = f"py3-none-{next(iter(platform_tags()))}"
+                build_data["tag"] = f"py3-none-{re.sub(r'[-.]', '_', sysconfig.get_platform())}"
 
     def _compiled(self, compiler: list[str], name: str, flags: list[str]) -> bool:
         folder = Path(self.root) / FOLDER
@@ -50,11 +55,13 @@ class Compile(BuildHookInterface):  # type: ignore[type-arg]
             fresh.unlink(missing_ok=True)
             self.app.display_warning(f"{shlex.join(command)} failed:\n{done.stderr}")
             return False
-        fresh.replace(target)  # a running program keeps the file it has open
+        fresh.replace(target)
         return True
 
     @staticmethod
     def _compiler() -> list[str] | None:
+        if os.name != "posix":
+            return None  # GCC for Windows does not align the stack as vectors need it, and MSVC has no vector types
         given = shlex.split(os.environ.get("CC", ""))
         for name in [given[0]] if given else ["gcc", "clang", "cc"]:
             found = shutil.which(name)

@@ -21,7 +21,7 @@ from torch import Tensor
 from impasto.errors import CheckpointError
 from impasto.files import put_by
 
-FORMAT: Final = "impasto-checkpoint 1"
+FORMAT: Final = "impasto-checkpoint 2"
 _INPUT: Final = "input."
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,7 @@ def test_entries_of_another_version_are_not_read(
     vgg: Vgg, measured: Measured, monkeypatch: pytest.MonkeyPatch, version: tuple[Any, str]
 ) -> None:
     style_cache.grams(vgg, STYLE, LAYERS)
-    monkeypatch.setattr(*version, 2)
+    monkeypatch.setattr(*version, -1)
     style_cache.grams(vgg, STYLE, LAYERS)
     assert measured.times == 2
 
@@ -130,6 +131,13 @@ def test_another_number_of_threads_is_another_entry(vgg: Vgg, measured: Measured
     style_cache.grams(vgg, STYLE, LAYERS)
     monkeypatch.setattr("torch.get_num_threads", lambda: 7)
     style_cache.grams(vgg, STYLE, LAYERS)
+    assert measured.times == 2
+
+
+def test_another_input_convention_is_another_entry(vgg: Vgg, measured: Measured) -> None:
+    style_cache.grams(vgg, STYLE, LAYERS)
+    weights = replace(vgg.weights, convention=replace(vgg.weights.convention, range=256.0))
+    style_cache.grams(Vgg(weights), STYLE, LAYERS)
     assert measured.times == 2
 
 

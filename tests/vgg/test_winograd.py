@@ -1,3 +1,4 @@
+import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 
@@ -60,22 +61,31 @@ def test_pictures_of_a_batch_do_not_mix():
     assert all(torch.equal(together[i], conv(x[i : i + 1], pool=False)[0]) for i in range(3))
 
 
-@needs_library
-def test_any_number_of_threads_gives_the_same_bits():
-    kernel, bias, x = example(37, 41, channels_in=64)
-    conv = Winograd(kernel, bias)
+@pytest.fixture
+def threads():
     before = torch.get_num_threads()
-    results = []
-    for threads in (1, 2, 5):
-        torch.set_num_threads(threads)
-        results.append(conv(x, pool=True))
+    yield torch.set_num_threads
     torch.set_num_threads(before)
-    assert torch.equal(results[0], results[1])
-    assert torch.equal(results[0], results[2])
 
 
 @needs_library
-def test_several_callers_at_once_do_not_disturb_each_other():
+@pytest.mark.parametrize("pool", [False, True])
+def test_any_number_of_threads_gives_the_same_bits(threads, pool):
+    kernel, bias, x = example(37, 41, channels_in=64)
+    conv, results = Winograd(kernel, bias), []
+    x.requires_grad_()
+    for number in (1, 2, 5):
+        threads(number)
+        y = conv(x, pool=pool)
+        results.append((y, *torch.autograd.grad(y.square().sum(), x)))
+    for other in results[1:]:
+        assert torch.equal(results[0][0], other[0])
+        assert torch.equal(results[0][1], other[1])
+
+
+@needs_library
+def test_several_callers_at_once_do_not_disturb_each_other(threads):
+    threads(3)
     kernel, bias, x = example(33, 29, batch=1)
     conv = Winograd(kernel, bias)
     inputs = [x * factor for factor in (1.0, 2.0, 3.0, 4.0)]
@@ -89,8 +99,43 @@ def test_several_callers_at_once_do_not_disturb_each_other():
 @pytest.mark.parametrize("pool", [False, True])
 def test_what_is_not_a_number_stays_so(pool):
     kernel, bias, x = example(8, 8)
-    x[0, 3, 4, 4] = float("nan")
-    assert Winograd(kernel, bias)(x, pool=pool).isnan().any()
+    for row, column in [(0, 0), (3, 4), (4, 4), (7, 7)]:
+        broken = x.clone()
+        broken[0, 3, row, column] = float("nan")
+        assert Winograd(kernel, bias)(broken, pool=pool).isnan().any()
+
+
+@needs_library
+def test_numbers_of_another_kind_are_refused():
+    kernel, bias, x = example(8, 8)
+    with pytest.raises(TypeError, match="expected float32"):
+        Winograd(kernel, bias)(x.bfloat16(), pool=False)
+
+
+@needs_library
+def test_the_callers_default_dtype_changes_nothing():
+    kernel, bias, x = example(9, 8)
+    expected = Winograd(kernel, bias)(x, pool=False)
+    torch.set_default_dtype(torch.float64)
+    try:
+        found = Winograd(kernel, bias)(x, pool=False)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert torch.equal(found, expected)
+
+
+@needs_library
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_convolves_too(threads):
+    threads(3)
+    kernel, bias, x = example(16, 16)
+    conv = Winograd(kernel, bias)
+    expected = conv(x, pool=False)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if torch.equal(conv(x, pool=False), expected) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 @needs_library

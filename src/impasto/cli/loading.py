@@ -20,7 +20,11 @@ def loading() -> Iterator[None]:
         os.write(2, b"impasto: interrupted\n")
         os._exit(INTERRUPTED)
 
-    before = signal.signal(signal.SIGINT, end)
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.default_int_handler:  # `nohup` and the like ignore Ctrl-C
+        yield
+        return
+    signal.signal(signal.SIGINT, end)
     try:
         yield
     finally:

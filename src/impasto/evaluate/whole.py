@@ -40,11 +40,12 @@ class Whole:
         leaves = {layer: value.detach().requires_grad_() for layer, value in features.items()}
         total, parts = self.objective.score(self.objective.measure(rgb, leaves))
         total.backward()  # type: ignore[no-untyped-call]
-        gradients = [leaf.grad for leaf in leaves.values() if leaf.grad is not None]
+        gradients = {layer: leaf.grad for layer, leaf in leaves.items() if leaf.grad is not None}
         if gradients:
-            largest = (
-                torch.stack([gradient.abs().max() for gradient in gradients]).max().clamp_min(torch.finfo(torch.float32).tiny)
+            largest = torch.stack([gradient.abs().max() for gradient in gradients.values()]).max()
+            largest = largest.clamp_min(torch.finfo(torch.float32).tiny)
+            (network,) = torch.autograd.grad(
+                [features[layer] for layer in gradients], rgb, [gradient / largest for gradient in gradients.values()]
             )
-            (network,) = torch.autograd.grad(list(features.values()), rgb, [gradient / largest for gradient in gradients])
             rgb.grad = network * largest if rgb.grad is None else rgb.grad + network * largest
         return total, parts

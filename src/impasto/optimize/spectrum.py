@@ -8,7 +8,7 @@ wherever γ·I is (Nocedal and Wright 2006, section 7.2).  It is the same as min
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import Final
 
 import torch
@@ -33,7 +33,7 @@ class Spectrum:
         return filtered
 
 
-@cache
+@lru_cache(maxsize=2)
 def _weights(height: int, width: int, power: float, dtype: torch.dtype, device: torch.device) -> Tensor:
     """w [H, ⌊W/2⌋ + 1]."""
     down, across = torch.fft.fftfreq(height, dtype=torch.float64), torch.fft.rfftfreq(width, dtype=torch.float64)

@@ -12,7 +12,8 @@ from typing import Final
 
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
-_LARGEST_KEPT: Final = 1 << 30
+_LARGEST_KEPT: Final = (1 << 30, 32 << 20)
+"""Bytes; older releases of glibc allow no more than the second."""
 _NEVER: Final = 2**31 - 1
 
 
@@ -21,6 +22,5 @@ def keep_freed_memory() -> None:
     if not sys.platform.startswith("linux"):
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT)
+    if mallopt is not None and any(mallopt(_M_MMAP_THRESHOLD, size) for size in _LARGEST_KEPT):
         mallopt(_M_TRIM_THRESHOLD, _NEVER)

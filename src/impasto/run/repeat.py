@@ -30,6 +30,7 @@ def repeated(
                 f"{picture} is unfinished, so it cannot be repeated; go on with `impasto resume` and its checkpoint"
             )
         values = manifest.settings_of(facts)
+        values.setdefault("lbfgs_metric", 0.0)  # pictures older than this setting were made without
         recorded_styles = list(facts["styles"])
         content = content or _locate(facts["content"], picture, "--content")
         found = list(styles) or [_locate(style, picture, "--style") for style in recorded_styles]

@@ -22,7 +22,7 @@ from impasto.manifest import describe_device
 from impasto.objective import style_grams
 from impasto.vgg import Vgg
 
-ARITHMETIC: Final = 1
+ARITHMETIC: Final = 2
 """Of the network, to the last bit: one more whenever its features are computed in another way."""
 
 
@@ -46,7 +46,7 @@ def _key(vgg: Vgg, style: Tensor, layers: Sequence[str]) -> str:
     facts = {
         "pixels": [list(style.shape), str(style.dtype), hashlib.sha256(style.cpu().contiguous().numpy().data).hexdigest()],
         "layers": list(layers),
-        "network": [vgg.weights.sha256, vgg.pooling],
+        "network": [vgg.weights.sha256, repr(vgg.weights.convention), vgg.pooling],
         "statistic": gram.VERSION,
         "arithmetic": [
             ARITHMETIC,
@@ -54,6 +54,7 @@ def _key(vgg: Vgg, style: Tensor, layers: Sequence[str]) -> str:
             torch.__version__,
             describe_device(vgg.device),
             torch.backends.cpu.get_cpu_capability(),
+            torch.get_float32_matmul_precision(),
         ],
     }
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()

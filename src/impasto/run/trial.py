@@ -29,6 +29,9 @@ Below that, costs do not follow the law: the deepest layers see less there than 
 _GROWTH: Final = 1.5
 """From one size to the next, at least: two that are near each other tell little."""
 
+_STRIDE: Final = 16
+"""From one size to the next, at most: where small sizes cost the same, they tell nothing of large ones."""
+
 _STEPS: Final = 10
 
 
@@ -67,7 +70,8 @@ def pace_of(
         pace = Pace(history, costs)
         budget = min(MOST_SECONDS, MOST_SHARE * pace.left(works)) - (time.perf_counter() - begun)
         least = _SECOND * costs[0].pixels if len(costs) == 1 and not short else 0
-        size = _at_least(min_side_px, _within(final, max(least, pace.pixels_for(budget / one_trial))))
+        affordable = min(pace.pixels_for(budget / one_trial), _STRIDE * costs[-1].pixels) if budget > 0 else 0
+        size = _at_least(min_side_px, _within(final, max(least, affordable)))
         if size[0] * size[1] < _GROWTH * costs[-1].pixels:
             return pace
 

@@ -87,7 +87,7 @@ INLINE void kernel_1d(const vec g[3], vec r[N]) {
 static const float zeros[MOST_CHANNELS] __attribute__((aligned(64)));
 
 /* The 6x6 inputs of a tile, transformed: v[frequency * stride + channel]. */
-INLINE void tile_in(const job *j, const int x_is, int ty, int tx, float *v, long stride) {
+INLINE void tile_in(const job *j, const int x_is, int ty, int tx, float *v, int64_t stride) {
     const int channels = j->channels_in, height = j->height, width = j->width;
     const float *at[N][N];
     const mark *mark_at[N][N];
@@ -95,13 +95,13 @@ INLINE void tile_in(const job *j, const int x_is, int ty, int tx, float *v, long
     for (int i = 0; i < N; i++)
         for (int k = 0; k < N; k++) {
             int r = ty * M - 1 + i, q = tx * M - 1 + k, inside = r >= 0 && q >= 0;
-            long cell;
+            int64_t cell;
             if (x_is == RELU_POOL) {
                 inside = inside && r < (height & ~1) && q < (width & ~1);
-                cell = (long)(r >> 1) * (width >> 1) + (q >> 1);
+                cell = (int64_t)(r >> 1) * (width >> 1) + (q >> 1);
             } else {
                 inside = inside && r < height && q < width;
-                cell = (long)r * width + q;
+                cell = (int64_t)r * width + q;
             }
             at[i][k] = inside ? j->x + cell * channels : zeros;
             mark_at[i][k] = inside && x_is != PLAIN ? j->x_mark + cell * channels : (const mark *)zeros;
@@ -133,7 +133,7 @@ INLINE void tile_in(const job *j, const int x_is, int ty, int tx, float *v, long
 }
 
 /* The 4x4 outputs of a tile from its products p[frequency * stride + channel]: back, bias, ReLU, pooling; cut at the border. */
-INLINE void tile_out(const job *j, const int y_is, int ty, int tx, const float *p, long stride) {
+INLINE void tile_out(const job *j, const int y_is, int ty, int tx, const float *p, int64_t stride) {
     const int channels = j->channels_out, height = j->height, width = j->width;
     const int rows = height - ty * M < M ? height - ty * M : M, columns = width - tx * M < M ? width - tx * M : M;
     for (int k = 0; k < channels; k += VL) {
@@ -161,12 +161,12 @@ INLINE void tile_out(const job *j, const int y_is, int ty, int tx, const float *
                     ivec where = {0};
                     for (int s = 1; s < 4; s++) {
                         vec other = y[i + (s >> 1)][c + (s & 1)];
-                        ivec more = ~(other <= best); /* written so that a NaN wins, and is seen */
+                        ivec more = ~(other <= best) & (best == best); /* a NaN wins and stays, so that it is seen */
                         best = (vec)(((ivec)other & more) | ((ivec)best & ~more));
                         where = (s & more) | (where & ~more);
                     }
                     ivec dead = best <= 0.f;
-                    long a = ((long)((ty * M + i) >> 1) * (width >> 1) + ((tx * M + c) >> 1)) * channels + k;
+                    int64_t a = ((int64_t)((ty * M + i) >> 1) * (width >> 1) + ((tx * M + c) >> 1)) * channels + k;
                     store(j->y + a, keep(best, ~dead));
                     if (j->y_mark) store_mark(j->y_mark + a, where | dead);
                 }
@@ -174,7 +174,7 @@ INLINE void tile_out(const job *j, const int y_is, int ty, int tx, const float *
         }
         for (int i = 0; i < rows; i++)
             for (int c = 0; c < columns; c++) {
-                long a = ((long)(ty * M + i) * width + tx * M + c) * channels + k;
+                int64_t a = ((int64_t)(ty * M + i) * width + tx * M + c) * channels + k;
                 if (y_is == RELU) {
                     ivec live = ~(y[i][c] <= 0.f);
                     y[i][c] = keep(y[i][c], live);
@@ -186,7 +186,7 @@ INLINE void tile_out(const job *j, const int y_is, int ty, int tx, const float *
 }
 
 /* p[MR][NR] = v[MR][depth] . u[depth][NR], added to p unless it is the first part of the depth. */
-INLINE void product(const float *v, long v_row, const float *u, float *p, long p_row, int depth, int first) {
+INLINE void product(const float *v, int64_t v_row, const float *u, float *p, int64_t p_row, int depth, int first) {
     vec sum[MR][2];
 #pragma GCC unroll 12
     for (int i = 0; i < MR; i++) {
@@ -214,7 +214,7 @@ static __attribute__((noinline)) void products(const float *v, const float *u, f
     for (int c = 0; c < in; c += DEPTH)
         for (int k = 0; k < out; k += NR)
             for (int i = 0; i < rows; i += MR)
-                product(v + (long)i * in + c, in, u + (long)k * in + (long)c * NR, p + (long)i * out + k, out,
+                product(v + (int64_t)i * in + c, in, u + (int64_t)k * in + (int64_t)c * NR, p + (int64_t)i * out + k, out,
                         in - c < DEPTH ? in - c : DEPTH, c == 0);
 }
 
@@ -222,7 +222,7 @@ static __attribute__((noinline)) void products(const float *v, const float *u, f
 void winograd_run(job *j, float *scratch) {
     const int in = j->channels_in, out = j->channels_out, block = j->block;
     const int across = (j->width + M - 1) / M, tiles = across * ((j->height + M - 1) / M);
-    const long v_stride = (long)block * in + 16, p_stride = (long)block * out + 16; /* + a line: no two frequencies in one cache set */
+    const int64_t v_stride = (int64_t)block * in + 16, p_stride = (int64_t)block * out + 16; /* + a line: no two frequencies in one cache set */
     float *v = scratch, *p = scratch + FREQUENCIES * v_stride;
     for (;;) {
         const int first = atomic_fetch_add(&j->next, 1) * block;
@@ -230,16 +230,16 @@ void winograd_run(job *j, float *scratch) {
         const int count = tiles - first < block ? tiles - first : block;
         for (int t = 0; t < count; t++) {
             const int ty = (first + t) / across, tx = (first + t) % across;
-            float *here = v + (long)t * in;
+            float *here = v + (int64_t)t * in;
             if (j->x_is == PLAIN) tile_in(j, PLAIN, ty, tx, here, v_stride);
             else if (j->x_is == RELU) tile_in(j, RELU, ty, tx, here, v_stride);
             else tile_in(j, RELU_POOL, ty, tx, here, v_stride);
         }
         for (int f = 0; f < FREQUENCIES; f++)
-            products(v + f * v_stride, j->u + (long)f * in * out, p + f * p_stride, (count + MR - 1) / MR * MR, in, out);
+            products(v + f * v_stride, j->u + (int64_t)f * in * out, p + f * p_stride, (count + MR - 1) / MR * MR, in, out);
         for (int t = 0; t < count; t++) {
             const int ty = (first + t) / across, tx = (first + t) % across;
-            const float *here = p + (long)t * out;
+            const float *here = p + (int64_t)t * out;
             if (j->y_is == PLAIN) tile_out(j, PLAIN, ty, tx, here, p_stride);
             else if (j->y_is == RELU) tile_out(j, RELU, ty, tx, here, p_stride);
             else tile_out(j, RELU_POOL, ty, tx, here, p_stride);
@@ -254,15 +254,15 @@ void winograd_pack(const float *g, float *u, int in, int out, int transposed, in
         for (int c = 0; c < in; c++) {
             vec kernel[3][3], half[3][N], column[3], r[N];
             for (int l = 0; l < VL; l++) {
-                const float *from = g + 9 * (transposed ? (long)c * out + k + l : (long)(k + l) * in + c);
+                const float *from = g + 9 * (transposed ? (int64_t)c * out + k + l : (int64_t)(k + l) * in + c);
                 for (int i = 0; i < 9; i++) kernel[i / 3][i % 3][l] = from[transposed ? 8 - i : i];
             }
             for (int i = 0; i < 3; i++) kernel_1d(kernel[i], half[i]);
-            float *to = u + ((long)(k / NR) * in + c) * NR + k % NR;
+            float *to = u + ((int64_t)(k / NR) * in + c) * NR + k % NR;
             for (int q = 0; q < N; q++) {
                 for (int i = 0; i < 3; i++) column[i] = half[i][q];
                 kernel_1d(column, r);
-                for (int i = 0; i < N; i++) store(to + (long)(i * N + q) * in * out, r[i]);
+                for (int i = 0; i < N; i++) store(to + (int64_t)(i * N + q) * in * out, r[i]);
             }
         }
 }

@@ -6,11 +6,12 @@ output, only a byte for each output that says where the gradient goes, so nothin
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -91,7 +92,7 @@ class Winograd:
             out, into = self._kernel.shape[:2]
             if transposed:
                 out, into = into, out
-            u = torch.empty(_FREQUENCIES * into * out)
+            u = torch.empty(_FREQUENCIES * into * out, dtype=torch.float32, device="cpu")
             threads = torch.get_num_threads()
             share = -(-out // (threads * found.channels)) * found.channels
 
@@ -144,12 +145,18 @@ def _run(
     marked: bool,
 ) -> tuple[Tensor, Tensor | None]:
     found = _library()
+    if x.dtype != torch.float32 or x.device.type != "cpu":
+        raise TypeError(f"expected float32 on the CPU, got {x.dtype} on {x.device}; leave autocast, or ask for another precision")
     batch, channels_in = x.shape[:2]
     height, width = size
     out_size = (height // 2, width // 2) if y_is == _RELU_POOL else (height, width)
     x = x.contiguous(memory_format=torch.channels_last)
-    y = torch.empty(batch, channels_out, *out_size, memory_format=torch.channels_last)
-    y_mark = torch.empty(y.shape, dtype=torch.int8, memory_format=torch.channels_last) if marked else None
+    x_mark = None if x_mark is None else x_mark.contiguous(memory_format=torch.channels_last)
+
+    def empty(dtype: torch.dtype) -> Tensor:
+        return torch.empty(batch, channels_out, *out_size, dtype=dtype, device="cpu", memory_format=torch.channels_last)
+
+    y, y_mark = empty(torch.float32), empty(torch.int8) if marked else None
     tiles = -(-height // _TILE_PX) * -(-width // _TILE_PX)
     threads = min(torch.get_num_threads(), tiles)
     # Large kernels are read once a block, so blocks are large there; where the kernels are small, blocks stay in the cache.
@@ -195,7 +202,7 @@ def _scratch(floats: int) -> Tensor:
     """Memory of this thread for what a block needs; 0 at first, so that unused rows hold no numbers that are slow."""
     kept: Tensor | None = getattr(_local, "scratch", None)
     if kept is None or kept.numel() < floats:
-        kept = _local.scratch = torch.zeros(floats)
+        kept = _local.scratch = torch.zeros(floats, dtype=torch.float32, device="cpu")
     return kept
 
 
@@ -204,9 +211,31 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="winograd")
 
 
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # a child has the pool, but not its threads
+
+
 def _on_threads(work: Callable[[int], object], threads: int) -> None:
-    """work(0), work(1), … at once, the first here; each leaves Python's lock inside the library."""
-    others = [_pool().submit(work, at) for at in range(1, threads)]
-    work(0)
+    """work(0), work(1), … at once, the first here; each leaves Python's lock inside the library.
+
+    Returns, or raises, when all have ended: they read and write memory that the caller may free then.
+    """
+    others: list[Future[object]] = []
+    with contextlib.suppress(RuntimeError):  # Python is shutting down and starts no more threads
+        others.extend(_pool().submit(work, at) for at in range(1, threads))
+    try:
+        for at in (0, *range(len(others) + 1, threads)):
+            work(at)
+    finally:
+        _wait(others)
     for other in others:
         other.result()
+
+
+def _wait(others: list[Future[object]]) -> None:
+    """Until all have ended, also when a signal handler raises meanwhile."""
+    try:
+        wait(others)
+    except BaseException:
+        wait(others)
+        raise
