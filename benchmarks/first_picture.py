@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.options import ROOT, Options, Raw, run_alone
+from benchmarks.race import environment_for
 from benchmarks.table import markdown, number
 from benchmarks.timing import spread, timed
 
@@ -42,7 +43,13 @@ def once(options: Options, size: int, more: list[str]) -> dict[str, float | None
         command = [*impasto, "stylize", str(options.content), str(options.style), "-o", str(picture), "--size", str(size), *more]
         begun = time.perf_counter()
         with subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, encoding="utf-8"
+            command,
+            cwd=ROOT,
+            env=environment_for(ROOT),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
         ) as process:
             said = []
             for line in process.stderr or ():

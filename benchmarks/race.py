@@ -138,8 +138,9 @@ def watch(command: Sequence[str | Path], read: Reader, *, folder: Path = ROOT) -
 
 
 def environment_for(folder: Path) -> dict[str, str]:
-    """The environment of a watched program: unbuffered; impasto's source path stays with impasto's own programs."""
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    """The environment of a watched program: unbuffered, no cached styles; the source path stays with impasto's own programs."""
+    # Nothing from an earlier run: the peer measures its style each time, too.
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "IMPASTO_CACHE": os.devnull}
     if folder != ROOT:
         environment.pop("PYTHONPATH", None)
     return environment

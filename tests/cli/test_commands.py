@@ -98,6 +98,15 @@ def test_repeat_makes_the_same_picture_again(here: Path, impasto: Command) -> No
     np.testing.assert_array_equal(pixels("a.png"), pixels("b.png"))
 
 
+def test_repeat_keeps_what_auto_chose(here: Path, impasto: Command) -> None:
+    impasto("stylize", "photo.png", "paint.png", *SMALL, "-q", "-o", "a.png")
+    facts = manifest.load(Path("a.png"))
+    assert (facts["settings"]["precision"], facts["precision"]) == ("auto", "float32")
+    Path("then.json").write_text(json.dumps({**facts, "precision": "bfloat16"}))
+    impasto("repeat", "then.json", "-q", "-o", "b.png")
+    assert manifest.load(Path("b.png"))["precision"] == "bfloat16"
+
+
 def test_repeat_finds_moved_inputs_only_when_told_and_only_the_same(here: Path, impasto: Command) -> None:
     impasto("stylize", "photo.png", "paint.png", *SMALL, "-q", "-o", "a.png")
     Path("photo.png").rename("moved.png")

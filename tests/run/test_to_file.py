@@ -89,6 +89,15 @@ def test_an_interrupted_and_resumed_run_equals_the_undisturbed_one(tmp_path: Pat
     assert left_behind(tmp_path) == ["part.png", "part.png.json", "whole.png", "whole.png.json"]
 
 
+def test_a_run_goes_on_in_the_precision_it_began_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    part = make(Target(tmp_path / "a.png"), stop_after=2, precision="auto")
+    asked = []
+    monkeypatch.setattr(resume_module, "network_for", lambda _, precision: asked.append(precision) or Vgg(tiny_weights()))
+    assert part.checkpoint is not None
+    with resumed(part.checkpoint):
+        assert asked == ["float32"]  # what auto was then, whatever it would be now
+
+
 def test_a_moved_checkpoint_continues_where_it_is(tmp_path: Path) -> None:
     part = make(Target(tmp_path / "a.png"), stop_after=3)
     assert part.checkpoint is not None

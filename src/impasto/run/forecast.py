@@ -12,12 +12,12 @@ from impasto.run.engine import Run
 from impasto.run.levels import Level, plan
 from impasto.run.pace import Work
 
-WIDEST_BUFFERS: Final = 5
-"""Buffers of the widest layer that are alive at once in a step, beside the activations that the gradient needs.
+WIDEST_BUFFERS: Final = {"own": 3.6, "pytorch": 5.0}
+"""Buffers of the widest layer that are alive at once in a step, beside what the gradient needs, by whose convolutions they are.
 
-The one measured number of `bytes_per_pixel`: with it, that is the slope of the process's peak (VmHWM) over the pixels of the
-canvas: 4,170 bytes with a history of 10, on an x86 CPU with PyTorch's convolutions.  `benchmarks/forecast.py` prints expected
-and real peak; measure again at two large sizes when convolutions come to need other memory.
+The measured numbers of `bytes_per_pixel`: with them, that is the slope of the process's peak (VmHWM) over the pixels of the
+canvas on an x86 CPU: 2,355 bytes with 3 pairs between 512 and 2,048 px, and 4,170 with 10 pairs with PyTorch's convolutions.
+`benchmarks/forecast.py` prints expected and real peak; measure again when convolutions come to need other memory.
 """
 
 
@@ -51,12 +51,17 @@ def peak_bytes(run: Run, levels: Sequence[Level]) -> float:
 def bytes_per_pixel(run: Run) -> float:
     """Memory that one pixel of the canvas needs, in bytes.
 
-    Activations and their gradients, the indices of max pooling, WIDEST_BUFFERS, and the optimiser's history.
+    What is kept of the layers and its gradients, what tells where gradients go, WIDEST_BUFFERS, and the optimiser's history.
     """
     convs = run.vgg.architecture.convs[: max(run.vgg.architecture.index(layer) for layer in run.layers) + 1]
-    activations = 2 * sum(conv.channels_out / conv.stride**2 for conv in convs) + WIDEST_BUFFERS * convs[0].channels_out
+    whose = "own" if run.vgg.own_convolutions else "pytorch"
+    # Own convolutions keep a byte an output; PyTorch's keep all outputs, and its max pooling eight bytes an index.
+    kept = [conv for conv in convs if whose == "pytorch" or conv.name in run.layers]
+    activations = 2 * sum(conv.channels_out / conv.stride**2 for conv in kept) + WIDEST_BUFFERS[whose] * convs[0].channels_out
     pooled = {conv.stride: conv.channels_out / (2 * conv.stride) ** 2 for conv in convs if conv.stride < convs[-1].stride}
     indices = 8 * sum(pooled.values()) if run.settings.pooling == "max" else 0.0
+    if whose == "own":
+        indices = sum(conv.channels_out / conv.stride**2 for conv in convs[1:])
     pictures = 2 * run.settings.lbfgs_history + 8 if run.settings.optimizer == "lbfgs" else 10
     return torch.finfo(run.vgg.dtype).bits / 8 * activations + indices + 4 * 3 * pictures
 

@@ -76,9 +76,14 @@ class Vgg:
         return "tf32" if self.tf32 else str(self.dtype).removeprefix("torch.")
 
     @property
+    def own_convolutions(self) -> bool:
+        """Whether most of it runs on winograd.c."""
+        return bool(self._winograd)
+
+    @property
     def arithmetic(self) -> str:
         """What computes its numbers, in words: results are equal to the last bit only with the same."""
-        own = winograd.library() if self._winograd else None
+        own = winograd.library() if self.own_convolutions else None
         return f"{self.precision}, {'convolutions of PyTorch' if own is None else f'own convolutions ({own.name})'}"
 
     def exactly(self) -> AbstractContextManager[None]:
