@@ -47,9 +47,9 @@ class Objective:
         """The network's layers that some term measures."""
         return tuple(dict.fromkeys(part.term.layer for part in self.parts if part.term.layer != PIXELS))
 
-    def measure(self, rgb: Tensor, features: Mapping[str, Tensor]) -> list[Statistic]:
-        """The statistic of each term, in order; rgb: [1, 3, H, W], sRGB-encoded, 0..1."""
-        return [part.term.measure(rgb if part.term.layer == PIXELS else features[part.term.layer]) for part in self.parts]
+    def at(self, layer: str) -> list[int]:
+        """Which parts' terms measure a layer, by their position."""
+        return [at for at, part in enumerate(self.parts) if part.term.layer == layer]
 
     def score(self, statistics: Sequence[Statistic]) -> tuple[Tensor, dict[str, Tensor]]:
         """J, and the parts J_content, J_style, J_variation without α, β, γ, from the merged statistics."""
@@ -59,6 +59,14 @@ class Objective:
             sums[part.part] = sums[part.part] + value if part.part in sums else value
         total = torch.stack([self.weights[name] * value for name, value in sums.items()]).sum()
         return total, sums
+
+    def slopes(self, statistics: Sequence[Statistic]) -> tuple[Tensor, dict[str, Tensor], list[Tensor]]:
+        """J and its parts, as `score` gives them, and ∂J/∂total for each statistic."""
+        with torch.enable_grad():
+            loose = [Statistic(statistic.total.detach().requires_grad_(), statistic.count) for statistic in statistics]
+            total, parts = self.score(loose)
+            upstream = torch.autograd.grad(total, [statistic.total for statistic in loose])
+        return total.detach(), {name: value.detach() for name, value in parts.items()}, list(upstream)
 
 
 def style_grams(vgg: Vgg, style: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:

@@ -2,7 +2,7 @@
 
 from impasto.losses.content import ContentTerm, content_loss
 from impasto.losses.gram import GramTerm, gram_matrix, style_loss
-from impasto.losses.statistic import PIXELS, Statistic, Term
+from impasto.losses.statistic import PIXELS, Statistic, Term, pull
 from impasto.losses.variation import VariationTerm, total_variation
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "VariationTerm",
     "content_loss",
     "gram_matrix",
+    "pull",
     "style_loss",
     "total_variation",
 ]

@@ -5,7 +5,7 @@ The first form, of the deeplearning.ai course, means the same at every size, so 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from torch import Tensor
@@ -46,3 +46,7 @@ class ContentTerm:
         if self.reduction == "sum":
             return total.total / 2
         return total.mean() / (4 * self.target.shape[1])
+
+    def part(self, rows: slice) -> ContentTerm:
+        """The term for some rows."""
+        return replace(self, target=self.target[:, :, rows])

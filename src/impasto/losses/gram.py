@@ -76,6 +76,32 @@ class GramTerm:
         """Σ (G − target)² / (4·C²)."""
         return gram_distance(total.mean(), self.target)
 
+    def part(self, rows: slice) -> GramTerm:
+        """The term for some rows: itself, since a Gram matrix knows no positions."""
+        del rows
+        return self
+
+    def pull(self, features: Tensor, upstream: Tensor, into: Tensor | None) -> Tensor:
+        """(Ḡ + Ḡᵀ)·F, added to `into` in one pass over it."""
+        symmetric = upstream + upstream.T
+        rows = _rows(features)
+        if into is None:
+            return _unrowed(torch.mm(rows, symmetric), features)
+        if into.dtype == features.dtype and into.is_contiguous(memory_format=torch.channels_last):
+            _rows(into).addmm_(rows, symmetric)
+            return into
+        return into.add_(_unrowed(torch.mm(rows, symmetric), features))
+
+
+def _rows(features: Tensor) -> Tensor:
+    """[1, C, H, W] → [H·W, C]: positions as rows, which is how channels-last features lie in memory."""
+    return features[0].permute(1, 2, 0).flatten(0, 1)
+
+
+def _unrowed(rows: Tensor, like: Tensor) -> Tensor:
+    _, channels, height, width = like.shape
+    return rows.view(1, height, width, channels).permute(0, 3, 1, 2)
+
 
 def measure_gram(features: Tensor, weight: Tensor | None = None) -> Statistic:
     """The Gram statistic of features [1, C, H, W]; weight: [H, W], 0 or more, or None for 1 everywhere."""

@@ -6,8 +6,9 @@ One picture, many tiles, many processes, several styles and masks are one code p
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor
 
 PIXELS: Final = "pixels"
@@ -42,3 +43,27 @@ class Term(Protocol):
 
     def score(self, total: Statistic) -> Tensor:
         """Merged statistic → scalar."""
+
+    def part(self, rows: slice) -> Term:
+        """The same term for features that are only these rows of the layer's: with a target cut alike, where positions matter."""
+
+
+@runtime_checkable
+class Pulls(Protocol):
+    """A term that knows the gradient of its measure, and can add it to another in place."""
+
+    def pull(self, features: Tensor, upstream: Tensor, into: Tensor | None) -> Tensor:
+        """What `pull` below says."""
+
+
+def pull(term: Term, features: Tensor, upstream: Tensor, into: Tensor | None = None) -> Tensor:
+    """The gradient at features [1, C, H, W] of ⟨upstream, total of measure(features)⟩, added to `into` in place where given.
+
+    Autograd's, unless the term has a way of its own.
+    """
+    if isinstance(term, Pulls):
+        return term.pull(features, upstream, into)
+    with torch.enable_grad():
+        leaf = features.detach().requires_grad_()
+        (own,) = torch.autograd.grad(term.measure(leaf).total, leaf, upstream)
+    return own if into is None else into.add_(own)

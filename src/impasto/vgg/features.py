@@ -5,9 +5,8 @@ The only place that knows a network's input convention (channel order, range, me
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
-from itertools import zip_longest
 from typing import Literal
 
 import torch
@@ -102,32 +101,56 @@ class Vgg:
         empty.
         """
         canonical = {name: self.architecture.layer(name) for name in layers}
-        wanted = set(canonical.values())
+        found: dict[str, Tensor] = {}
+        path = self.path(canonical.values())
+        x = self.entrance(rgb, path)
+        for after, layer in zip((None, *path), path, strict=False):
+            x = self.stretch(x, after, layer)
+            found[layer] = self.shown(x, rgb.dtype)
+        return {name: found[layer] for name, layer in canonical.items()}
+
+    # The network in pieces, for evaluators that go back through it layer by layer.
+
+    def path(self, layers: Iterable[str]) -> tuple[str, ...]:
+        """The canonical names of some layers, shallow to deep, each once.  Raises UnknownName for one that does not exist."""
+        return tuple(sorted({self.architecture.layer(name) for name in layers}, key=self.architecture.index))
+
+    def entrance(self, rgb: Tensor, path: Sequence[str]) -> Tensor:
+        """What the first convolution gets, [B, 3, H, W], on the way through the layers of a path; raises what `features` does."""
         if rgb.ndim != 4 or rgb.shape[1] != 3 or not rgb.is_floating_point():
             raise ValueError(f"expected a float tensor [B, 3, H, W] in 0..1, got {rgb.dtype} {list(rgb.shape)}")
-        found: dict[str, Tensor] = {}
-        if not wanted:
-            return {}
-        x = ((rgb - self.mean_rgb) * self._gain).to(self.dtype, memory_format=torch.channels_last)
-        deepest = self.architecture.deepest(tuple(wanted))
-        if min(rgb.shape[2:]) < self.architecture.stride(deepest):
-            least, (height, width) = self.architecture.stride(deepest), rgb.shape[2:]
+        if path and min(rgb.shape[2:]) < self.architecture.stride(path[-1]):
+            least, (height, width) = self.architecture.stride(path[-1]), rgb.shape[2:]
             raise ImageTooSmall(
-                f"{deepest} needs at least {least} px a side, the picture has {width}x{height}; enlarge it or use shallower ones"
+                f"{path[-1]} needs at least {least} px a side, the picture has {width}x{height}; enlarge it or use shallower ones"
             )
-        convs = self.architecture.convs[: self.architecture.index(deepest) + 1]
-        for conv, after in zip_longest(convs, convs[1:]):
-            ends_block = after is not None and after.stride != conv.stride
-            # Pooling at once spares the largest activations, unless someone wants to see them.
-            pool_at_once = ends_block and self.pooling == "max" and conv.name not in wanted and conv.name in self._winograd
-            if conv.name in self._winograd:
-                x = self._winograd[conv.name](x, pool=pool_at_once)
-            else:
-                x = F.conv2d(x, self._kernels[conv.name], self._biases[conv.name], padding=1)
-                # In place is exact: a convolution's backward pass needs its input and kernel, never its output.
-                x = F.relu_(x)
-            if conv.name in wanted:
-                found[conv.name] = x.to(rgb.dtype) if self._shrink == 1 else x.to(rgb.dtype) / self._shrink
-            if ends_block and not pool_at_once:
+        return ((rgb - self.mean_rgb) * self._gain).to(self.dtype, memory_format=torch.channels_last)
+
+    def stretch(self, x: Tensor, after: str | None, to: str) -> Tensor:
+        """From the output of one convolution, or from the entrance, to that of a later one; in the network's dtype."""
+        convs = self.architecture.convs
+        first, last = 0 if after is None else self.architecture.index(after) + 1, self.architecture.index(to)
+        pool = first > 0 and convs[first].stride != convs[first - 1].stride
+        for at in range(first, last + 1):
+            if pool:
                 x = F.max_pool2d(x, 2) if self.pooling == "max" else F.avg_pool2d(x, 2)
-        return {name: found[layer] for name, layer in canonical.items()}
+            conv = convs[at]
+            pool = at < last and convs[at + 1].stride != conv.stride
+            if conv.name in self._winograd:
+                # Pooling at once spares the largest activations; nobody sees them inside a stretch.
+                pool_at_once = pool and self.pooling == "max"
+                x = self._winograd[conv.name](x, pool=pool_at_once)
+                pool = pool and not pool_at_once
+            else:
+                # In place is exact: a convolution's backward pass needs its input and kernel, never its output.
+                x = F.relu_(F.conv2d(x, self._kernels[conv.name], self._biases[conv.name], padding=1))
+        return x
+
+    def shown(self, x: Tensor, dtype: torch.dtype) -> Tensor:
+        """A stretch's output as `features` gives it: in the dtype of the pixels."""
+        return x.to(dtype) if self._shrink == 1 else x.to(dtype) / self._shrink
+
+    def unshown(self, gradient: Tensor, unit: Tensor | None = None) -> Tensor:
+        """A gradient at what `shown` gave as one at the stretch's output, in the network's dtype and, where given, in units of `unit`."""
+        gradient = gradient / self._shrink if unit is None else gradient / (self._shrink * unit)
+        return gradient.to(self.dtype, memory_format=torch.channels_last)
