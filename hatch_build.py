@@ -1,4 +1,4 @@
-"""Compiles the convolutions (src/impasto/vgg/winograd.c) at installation, for each instruction set that the processor family has.
+"""Compiles the convolutions (src/impasto/vgg/*.c) at installation, for each instruction set that the processor family has.
 
 Without a C compiler (GCC or Clang) the installation succeeds all the same: PyTorch's own convolutions are used then.
 """
@@ -18,6 +18,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 FOLDER = "src/impasto/vgg"
+SOURCES = ("winograd.c", "opening.c")
 X86 = {
     "avx2": ["-mavx2", "-mfma"],
     "avx512": ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mfma", "-mprefer-vector-width=512"],
@@ -49,7 +50,7 @@ class Compile(BuildHookInterface):  # type: ignore[type-arg]
     def _compiled(self, compiler: list[str], name: str, flags: list[str]) -> bool:
         folder = Path(self.root) / FOLDER
         target, fresh = folder / f"_winograd_{name}.so", folder / f"_winograd_{name}.{os.getpid()}.tmp"
-        command = [*compiler, *FLAGS, *flags, str(folder / "winograd.c"), "-o", str(fresh)]
+        command = [*compiler, *FLAGS, *flags, *(str(folder / source) for source in SOURCES), "-o", str(fresh)]
         done = subprocess.run(command, check=False, capture_output=True, text=True)
         if done.returncode != 0:
             fresh.unlink(missing_ok=True)

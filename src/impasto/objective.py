@@ -71,7 +71,15 @@ class Objective:
 
 def style_grams(vgg: Vgg, style: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
     """One style's own Gram matrices, averaged over positions: {layer: [C, C]}; style: [1, 3, H, W], sRGB-encoded, 0..1."""
-    return {layer: measure_gram(features).mean() for layer, features in vgg.features(style, layers).items()}
+    sums: dict[str, Statistic] = {}
+
+    def see(layer: str, rows: slice, features: Tensor) -> None:
+        del rows
+        statistic = measure_gram(features)
+        sums[layer] = sums[layer] + statistic if layer in sums else statistic
+
+    vgg.show(style, layers, see)
+    return {layer: sums[vgg.architecture.layer(layer)].mean() for layer in layers}
 
 
 Grams = Callable[[Vgg, Tensor, Sequence[str]], dict[str, Tensor]]
@@ -115,7 +123,11 @@ def build(settings: Settings, vgg: Vgg, content: Tensor, styles: Sequence[Tensor
 def _content_parts(settings: Settings, vgg: Vgg, content: Tensor, normalize: bool) -> list[Part]:  # noqa: FBT001
     parts = []
     weights = _positive(settings.content_layers)
-    for layer, features in vgg.features(content, weights).items():
+    seen: dict[str, list[Tensor]] = {}
+    vgg.show(content, weights, lambda layer, _, features: seen.setdefault(layer, []).append(features.clone()))
+    for layer in weights:
+        bands = seen[vgg.architecture.layer(layer)]
+        features = bands[0] if len(bands) == 1 else torch.cat(bands, dim=2)
         term = ContentTerm(layer, features, settings.content_reduction)
         still = Statistic(features.square().sum(), features.shape[2] * features.shape[3])
         parts.append(Part("content", term, weights[layer] / (_scale(term.score(still)) if normalize else 1.0)))

@@ -50,3 +50,9 @@ class ContentTerm:
     def part(self, rows: slice) -> ContentTerm:
         """The term for some rows."""
         return replace(self, target=self.target[:, :, rows])
+
+    def pull(self, features: Tensor, upstream: Tensor, into: Tensor | None) -> Tensor:
+        """2·(f − t), times what comes from above."""
+        if into is None:
+            return (features - self.target).mul_(2 * upstream)
+        return into.addcmul_(features - self.target, upstream, value=2)

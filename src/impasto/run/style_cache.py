@@ -22,7 +22,7 @@ from impasto.manifest import describe_device
 from impasto.objective import style_grams
 from impasto.vgg import Vgg
 
-ARITHMETIC: Final = 2
+ARITHMETIC: Final = 3
 """Of the network, to the last bit: one more whenever its features are computed in another way."""
 
 

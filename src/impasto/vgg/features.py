@@ -5,8 +5,9 @@ The only place that knows a network's input convention (channel order, range, me
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Literal
 
 import torch
@@ -16,7 +17,11 @@ from torch import Tensor
 from impasto.errors import ImageTooSmall
 from impasto.vgg import winograd
 from impasto.vgg.architecture import Architecture
+from impasto.vgg.opening import Opening
 from impasto.vgg.weights import Weights
+
+See = Callable[[str, slice, Tensor], None]
+"""Gets a layer, rows of it, and their features [1, C, rows, W], which are its own only until it returns."""
 
 
 class Vgg:
@@ -46,6 +51,7 @@ class Vgg:
         self._kernels: dict[str, Tensor] = {}
         self._biases: dict[str, Tensor] = {}
         self._winograd: dict[str, winograd.Winograd] = {}
+        self._opening: Opening | None = None
         convention = weights.convention
         reverse = convention.channels == "BGR"
         order = [2, 1, 0] if reverse else [0, 1, 2]
@@ -109,6 +115,25 @@ class Vgg:
             found[layer] = self.shown(x, rgb.dtype)
         return {name: found[layer] for name, layer in canonical.items()}
 
+    @torch.no_grad()
+    def show(self, rgb: Tensor, layers: Iterable[str], see: See) -> None:
+        """The same features without a gradient, handed to `see` layer by layer, shallow to deep, and let go again.
+
+        `see` gets the layer's canonical name, some rows of it, and their features [1, C, rows, W]; every row comes once, in
+        order.  rgb: [1, 3, H, W].
+        """
+        path = self.path(layers)
+        x, after = self.entrance(rgb, path), None
+        opening = self.opening(path)
+        if opening is not None:
+            first, after = self.architecture.layers[:2]
+            x, _ = opening.forward(x, partial(see, first) if first in path else lambda rows, features: None)
+            path = tuple(layer for layer in path if layer != first)
+        for at, layer in enumerate(path):
+            x = self.stretch(x, after, layer, pooled=opening is not None and at == 0)
+            see(layer, slice(0, x.shape[2]), self.shown(x, rgb.dtype))
+            after = layer
+
     # The network in pieces, for evaluators that go back through it layer by layer.
 
     def path(self, layers: Iterable[str]) -> tuple[str, ...]:
@@ -126,11 +151,31 @@ class Vgg:
             )
         return ((rgb - self.mean_rgb) * self._gain).to(self.dtype, memory_format=torch.channels_last)
 
-    def stretch(self, x: Tensor, after: str | None, to: str) -> Tensor:
-        """From the output of one convolution, or from the entrance, to that of a later one; in the network's dtype."""
+    def entrance_slope(self, gradient: Tensor, dtype: torch.dtype, unit: Tensor | None = None) -> Tensor:
+        """A gradient at what `entrance` gave, where given in units of `unit`, as one at rgb, of rgb's dtype."""
+        gradient = gradient.to(dtype, memory_format=torch.contiguous_format)
+        return gradient * (self._gain if unit is None else self._gain * unit)
+
+    def opening(self, path: Sequence[str]) -> Opening | None:
+        """The first block in bands of rows, where that is possible: nobody sees its last output, and it is on our kernels."""
+        if self.architecture.depths[0] != 2 or self.pooling != "max" or not path:
+            return None
+        first, second = self.architecture.convs[:2]
+        if self.architecture.index(path[-1]) < 2 or second.name in path or second.name not in self._winograd:
+            return None
+        if self._opening is None:
+            kernel = self._kernels[first.name]
+            self._opening = Opening(kernel, self._biases[first.name], self._winograd[second.name])
+        return self._opening
+
+    def stretch(self, x: Tensor, after: str | None, to: str, *, pooled: bool = False) -> Tensor:
+        """From the output of one convolution, or from the entrance, to that of a later one; in the network's dtype.
+
+        pooled: x is the output after the pooling that follows.
+        """
         convs = self.architecture.convs
         first, last = 0 if after is None else self.architecture.index(after) + 1, self.architecture.index(to)
-        pool = first > 0 and convs[first].stride != convs[first - 1].stride
+        pool = not pooled and first > 0 and convs[first].stride != convs[first - 1].stride
         for at in range(first, last + 1):
             if pool:
                 x = F.max_pool2d(x, 2) if self.pooling == "max" else F.avg_pool2d(x, 2)
@@ -151,6 +196,6 @@ class Vgg:
         return x.to(dtype) if self._shrink == 1 else x.to(dtype) / self._shrink
 
     def unshown(self, gradient: Tensor, unit: Tensor | None = None) -> Tensor:
-        """A gradient at what `shown` gave as one at the stretch's output, in the network's dtype and, where given, in units of `unit`."""
+        """A gradient at what `shown` gave as one at the stretch's output, in the network's dtype and in units of `unit`."""
         gradient = gradient / self._shrink if unit is None else gradient / (self._shrink * unit)
         return gradient.to(self.dtype, memory_format=torch.channels_last)

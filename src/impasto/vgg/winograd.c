@@ -6,26 +6,13 @@
 
    Tiles are taken in blocks small enough for the caches; a block is transformed, multiplied, transformed back and finished (bias,
    ReLU, 2x2 max pooling) before the next, so that nothing but input and output touches memory.  A tile's sums have a fixed order, so
-   the result does not depend on blocks or threads.  Threads share a job and take blocks from it until none is left.
-
-   One source for all processors: GCC's and Clang's vector types, as wide as the compiler's target allows. */
+   the result does not depend on blocks or threads.  Threads share a job and take blocks from it until none is left. */
 #include <stdatomic.h>
-#include <stdint.h>
 
-/* Vector length; rows and columns of the register tile of the matrix product, so that its sums fill the registers. */
-#if defined(__AVX512F__)
-enum { VL = 16, MR = 12 };
-#elif defined(__AVX2__)
-enum { VL = 8, MR = 6 };
-#else
-enum { VL = 4, MR = 6 };
-#endif
-enum { NR = 2 * VL, DEPTH = 256, M = 4, N = M + 2, FREQUENCIES = N * N, MOST_CHANNELS = 2048 };
-#define INLINE static inline __attribute__((always_inline))
+#include "vector.h"
 
-typedef float vec __attribute__((vector_size(4 * VL)));
-typedef float loose_vec __attribute__((vector_size(4 * VL), aligned(4), may_alias));
-typedef int32_t ivec __attribute__((vector_size(4 * VL)));
+enum { DEPTH = 256, M = 4, N = M + 2, FREQUENCIES = N * N, MOST_CHANNELS = 2048 };
+
 typedef int8_t bvec __attribute__((vector_size(VL)));
 typedef int8_t loose_bvec __attribute__((vector_size(VL), aligned(1), may_alias));
 
@@ -44,14 +31,12 @@ typedef struct {
     mark *y_mark;       /* of y's shape, or NULL */
     int32_t height, width, channels_in, channels_out;
     int32_t x_is, y_is, block;
+    int32_t first_row, last_row; /* only the outputs (of a PLAIN or RELU y's rows) first_row .. last_row - 1, multiples of 4 or the end */
     _Atomic int32_t next;
 } job;
 
-INLINE vec load(const float *p) { return (vec)*(const loose_vec *)p; }
-INLINE void store(float *p, vec v) { *(loose_vec *)p = (loose_vec)v; }
 INLINE ivec load_mark(const mark *p) { return __builtin_convertvector((bvec)*(const loose_bvec *)p, ivec); }
 INLINE void store_mark(mark *p, ivec v) { *(loose_bvec *)p = (loose_bvec)__builtin_convertvector(v, bvec); }
-INLINE vec keep(vec v, ivec where) { return (vec)((ivec)v & where); }
 
 /* B' d */
 INLINE void forward_1d(const vec d[N], vec r[N]) {
@@ -221,11 +206,11 @@ static __attribute__((noinline)) void products(const float *v, const float *u, f
 /* Takes blocks of the job until none is left.  scratch: winograd_scratch(...) floats, one such for each thread. */
 void winograd_run(job *j, float *scratch) {
     const int in = j->channels_in, out = j->channels_out, block = j->block;
-    const int across = (j->width + M - 1) / M, tiles = across * ((j->height + M - 1) / M);
+    const int across = (j->width + M - 1) / M, start = j->first_row / M * across, tiles = (j->last_row + M - 1) / M * across;
     const int64_t v_stride = (int64_t)block * in + 16, p_stride = (int64_t)block * out + 16; /* + a line: no two frequencies in one cache set */
     float *v = scratch, *p = scratch + FREQUENCIES * v_stride;
     for (;;) {
-        const int first = atomic_fetch_add(&j->next, 1) * block;
+        const int first = start + atomic_fetch_add(&j->next, 1) * block;
         if (first >= tiles) return;
         const int count = tiles - first < block ? tiles - first : block;
         for (int t = 0; t < count; t++) {
@@ -268,6 +253,6 @@ void winograd_pack(const float *g, float *u, int in, int out, int transposed, in
 }
 
 /* What the caller must know: a number that changes with job's layout, the multiple of channels needed, the rows of a register tile. */
-int winograd_version(void) { return 1; }
+int winograd_version(void) { return 2; }
 int winograd_channels(void) { return NR; }
 int winograd_rows(void) { return MR; }

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the compiled library's interface; another one is not used."""
 
 _PLAIN, _RELU, _RELU_POOL = 0, 1, 2
@@ -33,7 +33,8 @@ _MOST_CHANNELS = 2048
 class _Job(ctypes.Structure):
     _fields_ = [
         *((name, ctypes.c_void_p) for name in ("x", "x_mark", "u", "bias", "y", "y_mark")),
-        *((name, ctypes.c_int32) for name in ("height", "width", "channels_in", "channels_out", "x_is", "y_is", "block", "next")),
+        *((name, ctypes.c_int32) for name in ("height", "width", "channels_in", "channels_out", "x_is", "y_is", "block")),
+        *((name, ctypes.c_int32) for name in ("first_row", "last_row", "next")),
     ]
 
 
@@ -88,7 +89,7 @@ class Winograd:
     def _u(self, *, transposed: bool) -> Tensor:
         """The transformed kernels, made when first needed: 4 times the kernels' memory."""
         if transposed not in self._packed:
-            found = _library()
+            found = here()
             out, into = self._kernel.shape[:2]
             if transposed:
                 out, into = into, out
@@ -100,7 +101,7 @@ class Winograd:
                 first, last = min(out, at * share), min(out, (at + 1) * share)
                 found.functions.winograd_pack(_at(self._kernel), _at(u), into, out, int(transposed), first, last)
 
-            _on_threads(pack, threads)
+            on_threads(pack, threads)
             self._packed[transposed] = u
         return self._packed[transposed]
 
@@ -113,6 +114,21 @@ class Winograd:
         """The gradient at x, of the one at y."""
         channels = self._kernel.shape[1]
         return _run(gradient, marks, y_is, self._u(transposed=True), None, channels, size, _PLAIN, marked=False)[0]
+
+    def pool_rows(
+        self, band: Tensor, first_row: int, pooled: Tensor, marks: Tensor, *, size: tuple[int, int], rows: tuple[int, int]
+    ) -> None:
+        """Some rows of the convolution with pooling, put into pooled and marks, [1, K, ⌊H/2⌋, ⌊W/2⌋], for a picture of `size`.
+
+        band [1, C, h, W]: the input's rows from `first_row` on, one more on both sides than `rows`, except at the border.
+        """
+        x = _Side(band[0], None, _PLAIN, first_row)
+        _rows(x, _Side(pooled[0], marks[0], _RELU_POOL), self._u(transposed=False), self._bias, size=size, rows=rows)
+
+    def unpool_rows(self, gradient: Tensor, marks: Tensor, band: Tensor, *, size: tuple[int, int], rows: tuple[int, int]) -> None:
+        """The gradient at some rows of the input, put into band [1, C, rows, W], of the one at what pool_rows gave."""
+        x = _Side(gradient[0], marks[0], _RELU_POOL)
+        _rows(x, _Side(band[0], None, _PLAIN, rows[0]), self._u(transposed=True), None, size=size, rows=rows)
 
 
 class _ConvRelu(torch.autograd.Function):
@@ -144,47 +160,78 @@ def _run(
     *,
     marked: bool,
 ) -> tuple[Tensor, Tensor | None]:
-    found = _library()
     if x.dtype != torch.float32 or x.device.type != "cpu":
         raise TypeError(f"expected float32 on the CPU, got {x.dtype} on {x.device}; leave autocast, or ask for another precision")
-    batch, channels_in = x.shape[:2]
+    batch = x.shape[0]
     height, width = size
     out_size = (height // 2, width // 2) if y_is == _RELU_POOL else (height, width)
     x = x.contiguous(memory_format=torch.channels_last)
     x_mark = None if x_mark is None else x_mark.contiguous(memory_format=torch.channels_last)
+    y = _empty(batch, channels_out, out_size, torch.float32)
+    y_mark = _empty(batch, channels_out, out_size, torch.int8) if marked else None
+    for item in range(batch):
+        _rows(
+            _Side(x[item], None if x_mark is None else x_mark[item], x_is),
+            _Side(y[item], None if y_mark is None else y_mark[item], y_is),
+            u,
+            bias,
+            size=(height, width),
+            rows=(0, height),
+        )
+    return y, y_mark
 
-    def empty(dtype: torch.dtype) -> Tensor:
-        return torch.empty(batch, channels_out, *out_size, dtype=dtype, device="cpu", memory_format=torch.channels_last)
 
-    y, y_mark = empty(torch.float32), empty(torch.int8) if marked else None
-    tiles = -(-height // _TILE_PX) * -(-width // _TILE_PX)
+def _empty(batch: int, channels: int, size: tuple[int, int], dtype: torch.dtype) -> Tensor:
+    return torch.empty(batch, channels, *size, dtype=dtype, device="cpu", memory_format=torch.channels_last)
+
+
+@dataclass(frozen=True)
+class _Side:
+    """Input or output of a convolution: [C, h, w], channels last; h may be a band that begins at `first_row` of the whole."""
+
+    values: Tensor
+    marks: Tensor | None
+    kind: int
+    first_row: int = 0
+
+    def at(self) -> int:
+        """Where row 0 of the whole would be."""
+        return self.values.data_ptr() - 4 * self.first_row * self.values.shape[0] * self.values.shape[2]
+
+
+def _rows(x: _Side, y: _Side, u: Tensor, bias: Tensor | None, *, size: tuple[int, int], rows: tuple[int, int]) -> None:
+    """The output rows rows[0] .. rows[1] − 1 (before pooling; multiples of a tile, or the end) of a picture of `size`."""
+    found = here()
+    height, width = size
+    channels_in, channels_out = x.values.shape[0], y.values.shape[0]
+    tiles = -(-(rows[1] - rows[0]) // _TILE_PX) * -(-width // _TILE_PX)
     threads = min(torch.get_num_threads(), tiles)
     # Large kernels are read once a block, so blocks are large there; where the kernels are small, blocks stay in the cache.
     most = max(1, round(12 * (channels_in * channels_out) ** 0.5 / 64))
     block = -(-min(most, -(-tiles // threads)) // found.rows) * found.rows
     scratch_floats = _FREQUENCIES * (block * (channels_in + channels_out) + 32)
-    for item in range(batch):
-        job = _Job(
-            x[item].data_ptr(),
-            None if x_mark is None else x_mark[item].data_ptr(),
-            u.data_ptr(),
-            None if bias is None else bias.data_ptr(),
-            y[item].data_ptr(),
-            None if y_mark is None else y_mark[item].data_ptr(),
-            height,
-            width,
-            channels_in,
-            channels_out,
-            x_is,
-            y_is,
-            block,
-            0,
-        )
-        _on_threads(lambda _, job=job: found.functions.winograd_run(ctypes.byref(job), _at(_scratch(scratch_floats))), threads)  # type: ignore[misc]
-    return y, y_mark
+    job = _Job(
+        x.at(),
+        None if x.marks is None else x.marks.data_ptr(),
+        u.data_ptr(),
+        None if bias is None else bias.data_ptr(),
+        y.at(),
+        None if y.marks is None else y.marks.data_ptr(),
+        height,
+        width,
+        channels_in,
+        channels_out,
+        x.kind,
+        y.kind,
+        block,
+        *rows,
+        0,
+    )
+    on_threads(lambda _: found.functions.winograd_run(ctypes.byref(job), _at(_scratch(scratch_floats))), threads)
 
 
-def _library() -> Library:
+def here() -> Library:
+    """The library, where `fits` said that there is one."""
     found = library()
     if found is None:
         raise RuntimeError("the compiled convolutions are not here; ask fits() first")
@@ -215,7 +262,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_pool.cache_clear)  # a child has the pool, but not its threads
 
 
-def _on_threads(work: Callable[[int], object], threads: int) -> None:
+def on_threads(work: Callable[[int], object], threads: int) -> None:
     """work(0), work(1), … at once, the first here; each leaves Python's lock inside the library.
 
     Returns, or raises, when all have ended: they read and write memory that the caller may free then.
