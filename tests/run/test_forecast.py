@@ -67,6 +67,10 @@ def test_more_history_and_deeper_layers_need_more_memory(more: dict[str, Any]) -
     assert bytes_per_pixel(run_of(**more)) > bytes_per_pixel(run_of())
 
 
+def test_a_pair_of_the_history_is_counted_once() -> None:
+    assert bytes_per_pixel(run_of(lbfgs_history=51)) - bytes_per_pixel(run_of(lbfgs_history=50)) == 2 * 3 * 4  # s and y, float32
+
+
 def test_adam_needs_less_memory_than_a_long_history() -> None:
     assert bytes_per_pixel(run_of(optimizer="adam")) < bytes_per_pixel(run_of())
 

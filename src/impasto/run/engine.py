@@ -267,7 +267,7 @@ class Run:
         }
         if self._best is not None:
             facts["best"] = self._best[0]
-            tensors["best"] = self._best[1].clone()  # the optimiser may hold the same one, and a file keeps each once
+            tensors["best"] = self._best[1]
         if self._loop is not None:
             loop = self._loop
             facts["loop"] = {

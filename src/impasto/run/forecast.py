@@ -62,8 +62,8 @@ def bytes_per_pixel(run: Run) -> float:
     indices = 8 * sum(pooled.values()) if run.settings.pooling == "max" else 0.0
     if whose == "own":
         indices = sum(conv.channels_out / conv.stride**2 for conv in convs[1:])
-    # The history twice: a checkpoint is a copy of it before it is a file.
-    pictures = 4 * run.settings.lbfgs_history + 8 if run.settings.optimizer == "lbfgs" else 10
+    # The history once: a checkpoint is written from where it lies, from other devices one tensor after another.
+    pictures = 2 * run.settings.lbfgs_history + 8 if run.settings.optimizer == "lbfgs" else 10
     return torch.finfo(run.vgg.dtype).bits / 8 * activations + indices + 4 * 3 * pictures
 
 
