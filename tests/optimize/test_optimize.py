@@ -123,6 +123,30 @@ def test_a_restored_optimizer_goes_on_exactly(make) -> None:  # type: ignore[no-
     assert torch.equal(run(second, quadratic, first.x, 12, first.scale).x, undisturbed)
 
 
+def test_a_restored_history_lies_where_it_lay_before() -> None:
+    """Sums over it are then equal to the last bit, whatever the length of its vectors."""
+    first = run(Lbfgs(history=5), quadratic, torch.zeros(9), 30)
+    second = Lbfgs(history=5)
+    second.restore(first.optimizer.state())
+    rows = [
+        tensor
+        for state in (first.optimizer.state(), second.state())
+        for name, tensor in state.items()
+        if name[:2] in {"s.", "y."}
+    ]
+    assert len(rows) == 20
+    assert {tensor.data_ptr() % 64 for tensor in rows} == {0}
+
+
+def test_a_history_that_is_full_takes_no_more_memory() -> None:
+    loop = run(Lbfgs(history=5), quadratic, torch.zeros(9), 30)
+    places = {tensor.data_ptr() for name, tensor in loop.optimizer.state().items() if name.startswith("s.")}
+    for _ in range(30):
+        loop.advance()
+        places |= {tensor.data_ptr() for name, tensor in loop.optimizer.state().items() if name.startswith("s.")}
+    assert len(places) <= 16
+
+
 def broken_at(iteration: int, break_: Callable[[Point], Point]) -> Callable[[Tensor], Point]:
     honest, calls = evaluator(quadratic), 0
 

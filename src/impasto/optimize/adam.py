@@ -66,9 +66,8 @@ class Adam:
         named = {"x": self._x, "g": self._g, "m": self._m, "v": self._v}
         return state | {name: value for name, value in named.items() if value is not None}
 
-    def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from a saved state."""
+    def restore(self, state: Mapping[str, Tensor], *, device: torch.device | str = "cpu") -> None:
+        """Go on from a saved state, copied to the device."""
         self.shrink = float(state["shrink"])
         self._steps = int(state["steps"])
-        self._x, self._g = state["x"], state["g"]
-        self._m, self._v = state["m"], state["v"]
+        self._x, self._g, self._m, self._v = (state[name].to(device, copy=True) for name in ("x", "g", "m", "v"))

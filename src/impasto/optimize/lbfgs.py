@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from impasto.optimize.bounds import Bounds
+from impasto.optimize.rows import Rows
 
 FIRST_STEP_RMS: Final = 0.02
 MAX_STEP_RMS: Final = 0.05
@@ -43,6 +44,7 @@ class Lbfgs:
         self.first_step_rms = first_step_rms
         self.max_step_rms = max_step_rms
         self.shrink = 1.0
+        self._rows = Rows()
         self._s: list[Tensor] = []
         self._y: list[Tensor] = []
         self._rho: list[Tensor] = []
@@ -52,7 +54,7 @@ class Lbfgs:
     def step(self, x: Tensor, gradient: Tensor) -> Tensor:
         """The next point from x and the gradient there, both of any one shape."""
         if self._x is not None and self._g is not None:
-            self._remember((x - self._x).flatten(), (gradient - self._g).flatten())
+            self._remember(x, gradient, self._x, self._g)
         self._x, self._g = x, gradient
         self.shrink = min(1.0, 2 * self.shrink)
         return self._move()
@@ -60,18 +62,25 @@ class Lbfgs:
     def retreat(self) -> Tensor:
         """Another, shorter step from the last point, the history dropped: the step from there went wrong."""
         self.shrink *= 0.5
+        self._rows.give(*self._s, *self._y)
         self._s, self._y, self._rho = [], [], []
         return self._move()
 
-    def _remember(self, s: Tensor, y: Tensor) -> None:
+    def _remember(self, x: Tensor, gradient: Tensor, x_before: Tensor, gradient_before: Tensor) -> None:
+        s, y = (
+            torch.sub(now.flatten(), before.flatten(), out=self._rows.take(now))
+            for now, before in ((x, x_before), (gradient, gradient_before))
+        )
         curvature = torch.dot(s, y)
         if not curvature > 1e-10 * torch.dot(y, y):
+            self._rows.give(s, y)
             return
         self._s.append(s)
         self._y.append(y)
         self._rho.append(1 / curvature)
         if len(self._s) > self.history:
-            del self._s[0], self._y[0], self._rho[0]
+            self._rows.give(self._s.pop(0), self._y.pop(0))
+            del self._rho[0]
 
     def _move(self) -> Tensor:
         if self._x is None or self._g is None:
@@ -112,17 +121,19 @@ class Lbfgs:
         return self.metric(v.view_as(self._x)).flatten()
 
     def state(self) -> dict[str, Tensor]:
-        """All that a later `restore` needs to go on exactly."""
+        """All that a later `restore` needs to go on exactly; valid until the next step, which may write over it."""
         state = {"shrink": torch.tensor(self.shrink)}
         if self._x is not None and self._g is not None:
             state |= {"x": self._x, "g": self._g}
         state |= {f"s.{i:04d}": s for i, s in enumerate(self._s)}
         return state | {f"y.{i:04d}": y for i, y in enumerate(self._y)}
 
-    def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from a saved state."""
+    def restore(self, state: Mapping[str, Tensor], *, device: torch.device | str = "cpu") -> None:
+        """Go on from a saved state, copied to the device."""
         self.shrink = float(state["shrink"])
-        self._x, self._g = state["x"], state["g"]
-        self._s = [state[name] for name in sorted(state) if name.startswith("s.")]
-        self._y = [state[name] for name in sorted(state) if name.startswith("y.")]
+        x = state["x"].to(device, copy=True)
+        self._x, self._g = x, state["g"].to(device, copy=True)
+        self._s, self._y = (
+            [self._rows.take(x).copy_(state[name]) for name in sorted(state) if name.startswith(kind)] for kind in ("s.", "y.")
+        )
         self._rho = [1 / torch.dot(s, y) for s, y in zip(self._s, self._y, strict=True)]

@@ -44,8 +44,8 @@ class Optimizer(Protocol):
     def state(self) -> dict[str, Tensor]:
         """All that `restore` needs."""
 
-    def restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from a saved state."""
+    def restore(self, state: Mapping[str, Tensor], *, device: torch.device | str) -> None:
+        """Go on from a saved state, copied to the device."""
 
 
 @dataclass(frozen=True)

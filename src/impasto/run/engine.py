@@ -282,8 +282,6 @@ class Run:
 
     def restore(self, facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
         """Goes to a saved state."""
-        # Copied even on the CPU: a file's tensors lie at any address, and MKL's sums depend on alignment in the last bit.
-        on_device = {name: tensor.to(self.vgg.device, copy=True) for name, tensor in tensors.items()}
         self.level = facts["level"]
         self.seconds = facts["seconds"]
         self.level_seconds = list(facts["level_seconds"])
@@ -291,14 +289,14 @@ class Run:
         self._moved = facts["moved"]
         self.records = [Record(**record) for record in facts["records"]]
         self.rollbacks = [(level, Rollback(**rollback)) for level, rollback in facts["rollbacks"]]
-        self._best = (facts["best"], on_device["best"]) if "best" in facts else None
+        device, prefix = self.vgg.device, "optimizer."
+        # Copied even on the CPU: a file's tensors lie at any address, and MKL's sums depend on alignment in the last bit.
+        self._best = (facts["best"], tensors["best"].to(device, copy=True)) if "best" in facts else None
         if "loop" in facts:
-            self._loop = self._enter(on_device["x"])
+            self._loop = self._enter(tensors["x"].to(device, copy=True))
             self._loop.iteration = facts["loop"]["iteration"]
             self._loop.last_good = facts["loop"]["last_good"]
             self._loop.retreats_in_a_row = facts["loop"]["retreats_in_a_row"]
             self._loop.scale = facts["loop"]["scale"]
-            prefix = "optimizer."
-            self._loop.optimizer.restore(
-                {name.removeprefix(prefix): tensor for name, tensor in on_device.items() if name.startswith(prefix)}
-            )
+            own = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+            self._loop.optimizer.restore(own, device=device)

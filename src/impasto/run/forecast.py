@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 import psutil
@@ -12,12 +13,13 @@ from impasto.run.engine import Run
 from impasto.run.levels import Level, plan
 from impasto.run.pace import Work
 
-WIDEST_BUFFERS: Final = {"own": 3.6, "pytorch": 5.0}
-"""Buffers of the widest layer that are alive at once in a step, beside what the gradient needs, by whose convolutions they are.
+WIDEST_BUFFERS: Final = 0.6
+"""Buffers of the widest layer's size that come and go in a step, beside what is kept for the way back.
 
-The measured numbers of `bytes_per_pixel`: with them, that is the slope of the process's peak (VmHWM) over the pixels of the
-canvas on an x86 CPU: 2,355 bytes with 3 pairs between 512 and 2,048 px, and 4,170 with 10 pairs with PyTorch's convolutions.
-`benchmarks/forecast.py` prints expected and real peak; measure again when convolutions come to need other memory.
+The measured number of `bytes_per_pixel`: with it, that is the slope of the process's peak (VmHWM) over the pixels of the canvas on
+an x86 CPU with 3 pairs: 637 bytes between 512 and 2,048 px with our own convolutions (788 up to 1,024 px, where freed memory
+leaves holes), 1,637 up to 1,024 px with PyTorch's.  `benchmarks/forecast.py` prints expected and real peak; measure again when a
+step comes to need other memory.
 """
 
 
@@ -51,20 +53,24 @@ def peak_bytes(run: Run, levels: Sequence[Level]) -> float:
 def bytes_per_pixel(run: Run) -> float:
     """Memory that one pixel of the canvas needs, in bytes.
 
-    What is kept of the layers and its gradients, what tells where gradients go, WIDEST_BUFFERS, and the optimiser's history.
+    What is kept of the layers, what tells where gradients go, WIDEST_BUFFERS, and the optimiser's history.
     """
-    convs = run.vgg.architecture.convs[: max(run.vgg.architecture.index(layer) for layer in run.layers) + 1]
-    whose = "own" if run.vgg.own_convolutions else "pytorch"
-    # Own convolutions keep a byte an output; PyTorch's keep all outputs, and its max pooling eight bytes an index.
-    kept = [conv for conv in convs if whose == "pytorch" or conv.name in run.layers]
-    activations = 2 * sum(conv.channels_out / conv.stride**2 for conv in kept) + WIDEST_BUFFERS[whose] * convs[0].channels_out
-    pooled = {conv.stride: conv.channels_out / (2 * conv.stride) ** 2 for conv in convs if conv.stride < convs[-1].stride}
-    indices = 8 * sum(pooled.values()) if run.settings.pooling == "max" else 0.0
-    if whose == "own":
-        indices = sum(conv.channels_out / conv.stride**2 for conv in convs[1:])
+    path = run.vgg.path(run.layers)
+    convs = run.vgg.architecture.convs[: run.vgg.architecture.index(path[-1]) + 1]
+    pooled = {conv.name for conv, after in pairwise(convs) if conv.stride != after.stride}
+    if run.vgg.own_convolutions:
+        # A byte an output, after pooling where that is done at once; and the measured layers, but the first where it goes by in bands.
+        kept = [conv for conv in convs if conv.name in path and (conv is not convs[0] or run.vgg.opening(path) is None)]
+        marks = sum(conv.channels_out / conv.stride**2 / (4 if conv.name in pooled else 1) for conv in convs[1:])
+    else:
+        # All outputs, and eight bytes an index of max pooling.
+        kept = list(convs)
+        indices = sum(conv.channels_out / (2 * conv.stride) ** 2 for conv in convs if conv.name in pooled)
+        marks = 8 * indices if run.settings.pooling == "max" else 0.0
+    activations = sum(conv.channels_out / conv.stride**2 for conv in kept) + WIDEST_BUFFERS * convs[0].channels_out
     # The history once: a checkpoint is written from where it lies, from other devices one tensor after another.
     pictures = 2 * run.settings.lbfgs_history + 8 if run.settings.optimizer == "lbfgs" else 10
-    return torch.finfo(run.vgg.dtype).bits / 8 * activations + indices + 4 * 3 * pictures
+    return torch.finfo(run.vgg.dtype).bits / 8 * activations + marks + 4 * 3 * pictures
 
 
 def available_bytes(device: torch.device) -> int:
