@@ -16,8 +16,8 @@ from impasto.run.pace import Work
 WIDEST_BUFFERS: Final = 0.6
 """Buffers of the widest layer's size that come and go in a step, beside what is kept for the way back.
 
-The measured number of `bytes_per_pixel`: with it, that is the slope of the process's peak (VmHWM) over the pixels of the canvas on
-an x86 CPU with 3 pairs: 637 bytes between 512 and 2,048 px with our own convolutions (788 up to 1,024 px, where freed memory
+The measured number of `bytes_per_pixel`: with it, that is the slope of the process's peak (VmHWM) over the pixels of the canvas
+on an x86 CPU with 3 pairs: 637 bytes between 512 and 2,048 px with our own convolutions (788 up to 1,024 px, where freed memory
 leaves holes), 1,637 up to 1,024 px with PyTorch's.  `benchmarks/forecast.py` prints expected and real peak; measure again when a
 step comes to need other memory.
 """
@@ -59,7 +59,7 @@ def bytes_per_pixel(run: Run) -> float:
     convs = run.vgg.architecture.convs[: run.vgg.architecture.index(path[-1]) + 1]
     pooled = {conv.name for conv, after in pairwise(convs) if conv.stride != after.stride}
     if run.vgg.own_convolutions:
-        # A byte an output, after pooling where that is done at once; and the measured layers, but the first where it goes by in bands.
+        # A byte an output, after pooling where that is done at once; and the measured layers, but one that goes by in bands.
         kept = [conv for conv in convs if conv.name in path and (conv is not convs[0] or run.vgg.opening(path) is None)]
         marks = sum(conv.channels_out / conv.stride**2 / (4 if conv.name in pooled else 1) for conv in convs[1:])
     else:
