@@ -19,6 +19,7 @@ import psutil
 
 from impasto import presets
 from impasto.run import Step, gather, prepare
+from impasto.run.allocator import keep_freed_memory
 from impasto.run.forecast import duration, expected_line, peak_bytes
 from impasto.run.target import Target
 from impasto.run.to_file import ToFile
@@ -56,6 +57,7 @@ def report(steps: list[tuple[float, Step]], begun: float) -> float:
 
 def main() -> None:
     """Makes the picture in a temporary folder, and compares."""
+    keep_freed_memory()
     values = dict(argument.split("=", 1) for argument in sys.argv[1:])
     content = values.pop("content", str(EXAMPLES / "photos" / "temple.jpg"))
     style = values.pop("style", str(EXAMPLES / "styles" / "flow.jpg"))

@@ -22,6 +22,7 @@ from benchmarks.pictures import eight_bits, pixels
 from benchmarks.reference import JUDGES, PEER_RANGE, Judge
 from impasto import presets
 from impasto.run import Run, Step, gather
+from impasto.run.allocator import keep_freed_memory
 from impasto.settings import Settings
 from impasto.vgg import Vgg
 from impasto.vgg import weights as networks
@@ -97,6 +98,7 @@ def main() -> None:
     parser.add_argument("--last-iterations", type=int, help="iterations at the last level")
     parser.add_argument("--steps-beyond", type=int, default=20, help="steps to go on beyond the mark")
     given = parser.parse_args()
+    keep_freed_memory()
     run = run_of(given.preset, given.content, given.style, settings_given(given.set))
     if given.last_iterations is not None:
         run.levels = (*run.levels[:-1], replace(run.levels[-1], iterations=given.last_iterations))

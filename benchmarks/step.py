@@ -33,6 +33,7 @@ from impasto.evaluate import Whole
 from impasto.images import fit, read, resize
 from impasto.losses import PIXELS
 from impasto.objective import Objective, Part, build
+from impasto.run.allocator import keep_freed_memory
 from impasto.run.engine import optimizer_for
 from impasto.settings import Settings
 from impasto.vgg import Vgg, load
@@ -88,6 +89,7 @@ def ground(options: Options) -> Ground:
 
 def measure(options: Options) -> Raw:
     """All timings, round by round, so that a slow moment of the machine falls on all of them, after a round that warms up."""
+    keep_freed_memory()
     here = ground(options)
     times: Times = defaultdict(list)
     if not options.quick:

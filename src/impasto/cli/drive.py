@@ -14,6 +14,7 @@ from impasto.cli.options import INTERRUPTED
 from impasto.cli.progress import Progress
 from impasto.files import expanded
 from impasto.run import Run, losses_file, prepare
+from impasto.run.allocator import keep_freed_memory
 from impasto.run.forecast import expected_line, original_line
 from impasto.run.inputs import gather
 from impasto.run.repeat import repeated
@@ -69,6 +70,7 @@ def drive_new(
 
 
 def _make(run: Run, caught: list[int], target: Target, *, named_by_user: bool, every_s: float, shown: bool) -> Outcome:
+    keep_freed_memory()
     check_apart(target, run.inputs)
     with (
         claim(target, named_by_user=named_by_user, bits=run.settings.bits) as claimed,
@@ -87,6 +89,7 @@ def _make(run: Run, caught: list[int], target: Target, *, named_by_user: bool, e
 
 def drive_resumed(path: Path, *, quiet: bool, as_json: bool) -> None:
     """A run from its checkpoint."""
+    keep_freed_memory()
     with (
         interruptible() as caught,
         resumed(path) as job,

@@ -13,13 +13,15 @@ from impasto.run.engine import Run
 from impasto.run.levels import Level, plan
 from impasto.run.pace import Work
 
-WIDEST_BUFFERS: Final = 0.6
-"""Buffers of the widest layer's size that come and go in a step, beside what is kept for the way back.
+WIDEST_BUFFERS: Final = 0.3
+"""Buffers of the widest layer's size that come and go in a step, beside what is kept for the way back."""
 
-The measured number of `bytes_per_pixel`: with it, that is the slope of the process's peak (VmHWM) over the pixels of the canvas
-on an x86 CPU with 3 pairs: 637 bytes between 512 and 2,048 px with our own convolutions (788 up to 1,024 px, where freed memory
-leaves holes), 1,637 up to 1,024 px with PyTorch's.  `benchmarks/forecast.py` prints expected and real peak; measure again when a
-step comes to need other memory.
+HOLES: Final = (1000, 200 * 2**20)
+"""Bytes a pixel, and at most, that lie unused between blocks: freed ones of up to 32 MiB are kept (allocator.py).
+
+Both are measured, so that `peak_bytes` is the process's peak (VmHWM) on an x86 CPU.  With 3 pairs and our own convolutions
+1,063, 1,638 and 2,824 MiB came at 512, 1,024 and 2,048 px, which is 998 bytes a pixel and then 521; with PyTorch's it is 1,637
+bytes up to 1,024 px.  `benchmarks/forecast.py` prints expected and real peak; measure again when a step needs other memory.
 """
 
 
@@ -47,7 +49,9 @@ def original_line(run: Run) -> str:
 
 def peak_bytes(run: Run, levels: Sequence[Level]) -> float:
     """The most memory that the whole process will have on the run's device, if it goes through some levels from here on."""
-    return _base_bytes(run.vgg.device) + bytes_per_pixel(run) * max(level.canvas_pixels(run.settings.margin) for level in levels)
+    pixels = max(level.canvas_pixels(run.settings.margin) for level in levels)
+    holes = min(HOLES[0] * pixels, HOLES[1]) if run.vgg.device.type == "cpu" else 0
+    return _base_bytes(run.vgg.device) + bytes_per_pixel(run) * pixels + holes
 
 
 def bytes_per_pixel(run: Run) -> float:

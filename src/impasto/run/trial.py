@@ -19,12 +19,14 @@ MOST_SECONDS: Final = 0.3
 MOST_SHARE: Final = 0.01
 """What all trials together may take, in seconds and of the run; the first evaluation of all, which warms up, is not counted."""
 
-SMALLEST_PX: Final = 48
-_SECOND: Final = 9
-"""The second size by the first, even if that takes longer: about as large as most runs' first level, of which it costs two steps.
+SMALLEST_PX: Final = 88
+_SECOND: Final = 6
+"""The second size by the first, even if that takes longer.
 
-Below that, costs do not follow the law: the deepest layers see less there than the convolutions' tiles hold.
+Both are as large as most runs' first levels: below, costs do not follow the law, since there the time goes into reading kernels.
 """
+
+_WARM_UP_PX: Final = 48
 
 _GROWTH: Final = 1.5
 """From one size to the next, at least: two that are near each other tell little."""
@@ -62,7 +64,9 @@ def pace_of(
         noise = torch.rand((1, 3, *size), generator=torch.Generator().manual_seed(0)).to(device)
         return cost_of(evaluator(noise), optimizer(), noise, history=history, evaluations=times)
 
+    size, first = _at_least(min_side_px, fit(final, min(_WARM_UP_PX, max(final)))), size
     try_out(1)
+    size = first
     begun = time.perf_counter()
     costs: list[Cost] = []
     while True:
