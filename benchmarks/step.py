@@ -10,7 +10,8 @@ optimiser with its memory full.  Its floor is its arithmetic over the best rate 
 
 A layer's own time is a difference, forward and backward: `vgg.features(x, [layer])` less the same up to the layer before,
 measured next to each other.  So it holds whatever the network does there, the ReLU and the pooling before it included, and needs
-no view inside.
+no view inside; a difference of two measurements, it may be small or below 0 by chance.  The first block is not what a step does
+with it, which is to let it go by in bands: that it costs something else is part of the last line, which is what all others leave.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from benchmarks.timing import spread, timed
 from impasto import presets
 from impasto.evaluate import Whole
 from impasto.images import fit, read, resize
-from impasto.losses import PIXELS
+from impasto.losses import PIXELS, pull
 from impasto.objective import Objective, Part, build
 from impasto.run.allocator import keep_freed_memory
 from impasto.run.engine import optimizer_for
@@ -157,19 +158,28 @@ def direct(here: Ground, conv: Conv) -> dict[str, float]:
 
 
 def terms(here: Ground) -> dict[str, float]:
-    """Each term of the objective alone, from features to its gradient in them."""
+    """Each term of the objective alone: measured, scored, and its gradient added to another, as a step does it."""
     with torch.no_grad():
         features = here.vgg.features(here.rgb, here.goal.layers)
     found: dict[str, float] = defaultdict(float)
     for part in here.goal.parts:
         x = here.rgb if part.term.layer == PIXELS else features[part.term.layer]
-        found[f"term {part.part} {part.term.layer}"] += sum(there_and_back(scored(part), x))
+        seconds, _ = timed(term_alone(part, x))
+        found[f"term {part.part} {part.term.layer}"] += seconds
     return dict(found)
 
 
-def scored(part: Part) -> Callable[[Tensor], Tensor]:
-    """Features → the term's number."""
-    return lambda x: part.weight * part.term.score(part.term.measure(x))
+@torch.no_grad()
+def term_alone(part: Part, x: Tensor) -> Callable[[], Tensor]:
+    """What a step does with one term at features x."""
+    goal, gradient = Objective([part], {part.part: 1.0}), torch.zeros_like(x)
+
+    def there_and_back() -> Tensor:
+        with torch.no_grad():
+            _, _, (upstream,) = goal.slopes([part.term.measure(x)])
+            return pull(part.term, x, upstream, gradient)
+
+    return there_and_back
 
 
 def around(here: Ground) -> dict[str, float]:

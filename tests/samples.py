@@ -9,6 +9,9 @@ from impasto.vgg.architecture import Architecture
 from impasto.vgg.weights import Convention, Weights
 
 TINY = Architecture("tiny", (2, 2, 4, 4, 4), (3, 4, 5, 6, 6))
+WIDE = Architecture("wide", TINY.depths, (32, 32, 32, 32, 32))
+"""Channels that our own convolutions can do."""
+
 CONVENTION = Convention("BGR", 255.0, (103.939, 116.779, 123.68), (1.0, 1.0, 1.0))
 
 

@@ -51,6 +51,9 @@ def _save(path: Path, checkpoint: Checkpoint) -> None:
     """A safetensors file: the header's length as 8 bytes, the header as JSON, the tensors one after another."""
     # Wide numbers first, as in the library's own files, so that each tensor stands at a multiple of its numbers' width.
     tensors = dict(sorted(checkpoint.tensors.items(), key=lambda item: -item[1].element_size()))
+    for name, tensor in tensors.items():
+        if tensor.dtype not in _DTYPES:
+            raise TypeError(f"{name} is {tensor.dtype}; a checkpoint holds {', '.join(str(dtype) for dtype in _DTYPES)}")
     entries = [(name, _DTYPES[tensor.dtype][0], list(tensor.shape), tensor.nbytes) for name, tensor in tensors.items()]
     entries += [(_INPUT + role, "U8", [len(data)], len(data)) for role, data in checkpoint.inputs.items()]
     header: dict[str, Any] = {"__metadata__": {"format": FORMAT, "facts": json.dumps(checkpoint.facts)}}

@@ -20,7 +20,7 @@ from torch import Tensor
 from impasto.errors import InvalidSettings
 from impasto.losses import PIXELS, ContentTerm, GramTerm, Statistic, Term, VariationTerm
 from impasto.losses.gram import gram_distance, measure_gram
-from impasto.settings import Settings
+from impasto.settings import Settings, canonical_layer
 from impasto.vgg import Vgg
 
 PARTS: Final = ("content", "style", "variation")
@@ -48,8 +48,8 @@ class Objective:
         return tuple(dict.fromkeys(part.term.layer for part in self.parts if part.term.layer != PIXELS))
 
     def at(self, layer: str) -> list[int]:
-        """Which parts' terms measure a layer, by their position."""
-        return [at for at, part in enumerate(self.parts) if part.term.layer == layer]
+        """Which parts' terms measure a layer, by its canonical name or PIXELS: their positions."""
+        return [at for at, part in enumerate(self.parts) if canonical_layer(part.term.layer) == layer]
 
     def score(self, statistics: Sequence[Statistic]) -> tuple[Tensor, dict[str, Tensor]]:
         """J, and the parts J_content, J_style, J_variation without α, β, γ, from the merged statistics."""

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 import torch
-from tests.samples import TINY, painting, photo, tiny_weights
+from tests.evaluate.cases import LAYERS, picture
+from tests.samples import TINY, WIDE, painting, photo, tiny_weights
 
 from impasto.evaluate import Whole
-from impasto.losses import PIXELS
-from impasto.objective import Objective, build
+from impasto.losses import PIXELS, Statistic
+from impasto.objective import Objective, Part, build
 from impasto.presets import resolve
 from impasto.vgg import Vgg, load
 from impasto.vgg import weights as networks
 from impasto.vgg.architecture import Architecture
-
-WIDE = Architecture("wide", TINY.depths, (32, 32, 32, 32, 32))
-"""Channels that our own convolutions can do."""
-
-
-def picture(array: Any, dtype: torch.dtype) -> torch.Tensor:
-    return torch.from_numpy(array).permute(2, 0, 1)[None].to(dtype) / 255
 
 
 def autograd(vgg: Vgg, objective: Objective, x: torch.Tensor) -> tuple[float, torch.Tensor]:
@@ -30,15 +25,6 @@ def autograd(vgg: Vgg, objective: Objective, x: torch.Tensor) -> tuple[float, to
     total, _ = objective.score([part.term.measure(features[part.term.layer]) for part in objective.parts])
     (gradient,) = torch.autograd.grad(total, leaf)
     return total.item(), gradient
-
-
-LAYERS = [
-    {"content_layers": {"conv4_2": 1.0}},
-    {"content_layers": {"conv1_1": 1.0, "conv3_1": 0.5}},
-    {"content_layers": {"conv1_2": 1.0}, "style_layers": {"conv1_1": 1.0, "conv2_2": 1.0}},
-    {"content_layers": {"conv1_1": 1.0}, "style_layers": {"conv1_1": 1.0}},
-    {"content_layers": {"conv2_2": 1.0}, "style_layers": {"conv3_4": 1.0, "conv4_1": 1.0}},
-]
 
 
 @pytest.mark.parametrize("pooling", ["max", "average"])
@@ -74,3 +60,45 @@ def test_the_caller_s_picture_is_not_touched(tiny_vgg: Vgg) -> None:
     Whole(tiny_vgg, build(resolve({}), tiny_vgg, content, [content.flip(3)]))(x)
     assert torch.equal(x, before)
     assert not x.requires_grad
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A term of a user's own, without a way to pull: Σ f, scored by its square."""
+
+    layer: str
+
+    def measure(self, features: torch.Tensor, weight: torch.Tensor | None = None) -> Statistic:
+        del weight
+        return Statistic(features.sum((0, 2, 3)), features.shape[2] * features.shape[3])
+
+    def score(self, total: Statistic) -> torch.Tensor:
+        return total.mean().square().sum()
+
+    def part(self, rows: slice, columns: slice) -> Mean:
+        del rows, columns
+        return self
+
+
+@pytest.mark.parametrize("weights", [TINY, WIDE])
+@pytest.mark.parametrize("layers", [("conv1_1", "conv3_1"), ("conv3_1", "relu1_1"), ("conv2_1", "conv2_1")])
+def test_a_term_of_the_user_s_own_needs_no_gradient_of_its_own(weights: Architecture, layers: tuple[str, str]) -> None:
+    vgg = Vgg(tiny_weights(weights), dtype=torch.float64 if weights is TINY else torch.float32)
+    x = picture(photo(41, 53), vgg.dtype)
+    objective = Objective([Part("style", Mean(layer), 1.0 + at) for at, layer in enumerate(layers)], {"style": 2.0})
+    leaf = x.clone().requires_grad_()
+    features = vgg.features(leaf, layers)
+    total, _ = objective.score([part.term.measure(features[part.term.layer]) for part in objective.parts])
+    (gradient,) = torch.autograd.grad(total, leaf)
+    found = Whole(vgg, objective)(x)
+    assert found.value == pytest.approx(total.item(), rel=1e-5)
+    assert float((found.gradient - gradient).norm() / gradient.norm()) < 1e-4
+
+
+def test_content_of_another_size_is_refused_also_in_bands() -> None:
+    vgg = Vgg(tiny_weights(WIDE))
+    settings = resolve({"content_layers": {"conv1_1": 1.0}})
+    content, style = picture(photo(64, 80), torch.float32), picture(painting(37, 45), torch.float32)
+    evaluate = Whole(vgg, build(settings, vgg, content, [style]))
+    with pytest.raises(ValueError, match="position by position"):
+        evaluate(content[:, :, :60])

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import torch
-from tests.samples import painting, photo, tiny_weights
+from tests.samples import WIDE, painting, photo, tiny_weights
 
 from impasto.presets import resolve
 from impasto.run import Run, forecast, gather
 from impasto.run.forecast import bytes_per_pixel, duration, expected_line, original_line, peak_bytes
-from impasto.vgg import Vgg
+from impasto.vgg import Vgg, winograd
 
 GIB = 2**30
 
@@ -32,7 +32,7 @@ def test_the_peak_is_what_the_process_has_and_what_the_largest_canvas_adds(monke
     run = run_of(margin=8)
     assert run.levels[-1].size == (61, 128)
     pixels = (61 + 16) * (128 + 16)
-    assert peak_bytes(run, run.levels) == 3 * GIB + (bytes_per_pixel(run) + forecast.HOLES[0]) * pixels
+    assert peak_bytes(run, run.levels) == 3 * GIB + (bytes_per_pixel(run) + forecast.HOLES_PER_PIXEL) * pixels
 
 
 def test_the_line_says_time_and_memory_and_what_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,6 +66,23 @@ def test_the_line_of_a_run_under_way_is_about_what_is_left() -> None:
 )
 def test_more_history_and_deeper_layers_need_more_memory(more: dict[str, Any]) -> None:
     assert bytes_per_pixel(run_of(**more)) > bytes_per_pixel(run_of())
+
+
+def of_our_own(**values: Any) -> float:
+    """Bytes a pixel with channels that our convolutions can do."""
+    settings = resolve({"size": 128, "iterations": 3, "margin": 0, **values})
+    vgg = Vgg(tiny_weights(WIDE), pooling=settings.pooling)
+    return bytes_per_pixel(Run(settings, gather(photo(96, 200), [painting(40, 40)], settings), vgg))
+
+
+@pytest.mark.skipif(winograd.library() is None, reason="no compiler at installation")
+def test_what_our_own_convolutions_keep_is_counted_by_how_they_pool() -> None:
+    """32 channels: pooled at once, a mark for four outputs; else each output's mark, and the outputs for the pooling."""
+    layers = {"content_layers": {"conv2_1": 1.0}, "style_layers": {"conv2_1": 1.0}}
+    at_once, average = of_our_own(**layers), of_our_own(**layers, pooling="average")
+    assert average - at_once == 32 * (1 - 1 / 4) + 4 * 32 + 4 * 32  # conv1_2's marks and outputs, and conv1_1's, not in bands
+    measured = of_our_own(content_layers={"conv2_1": 1.0}, style_layers={"conv2_1": 1.0, "conv1_2": 1.0})
+    assert measured - average == 2 * 32  # and the indices of max pooling
 
 
 def test_a_pair_of_the_history_is_counted_once() -> None:

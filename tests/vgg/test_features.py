@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
-from tests.samples import TINY, tiny_weights
+from tests.samples import TINY, WIDE, tiny_weights
 
 from impasto.errors import ImageTooSmall, UnknownName
 from impasto.vgg import VGG16, VGG19, Architecture, Vgg, load
@@ -100,3 +100,18 @@ def test_the_real_network_has_the_published_activations() -> None:
         assert float(values.mean()) == pytest.approx(mean, rel=1e-3)
         assert float(values.std()) == pytest.approx(std, rel=1e-3)
         assert float(values.max()) == pytest.approx(highest, rel=1e-3)
+
+
+@pytest.mark.parametrize("pooling", ["max", "average"])
+@pytest.mark.parametrize("weights", [TINY, WIDE])
+def test_what_is_shown_layer_by_layer_are_the_features(pooling, weights):  # type: ignore[no-untyped-def]
+    vgg = Vgg(tiny_weights(weights), pooling=pooling)
+    rgb, layers = torch.rand(1, 3, 41, 53), ["conv1_1", "relu2_2", "conv3_4", "conv4_2"]
+    shown: dict[str, list[torch.Tensor]] = {}
+    vgg.show(rgb, layers, lambda layer, rows, features: shown.setdefault(layer, []).append(features.clone()))
+    expected = vgg.features(rgb, layers)
+    assert list(shown) == ["conv1_1", "conv2_2", "conv3_4", "conv4_2"]
+    for (layer, bands), features in zip(shown.items(), expected.values(), strict=True):
+        together = torch.cat(bands, dim=2)
+        assert together.shape == features.shape
+        assert float((together - features).norm() / features.norm()) < 1e-5, layer

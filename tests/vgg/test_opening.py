@@ -67,7 +67,7 @@ def test_its_gradient_is_that_of_both_outputs_together(size: tuple[int, int]) ->
     def add(rows: slice, _: Tensor, into: Tensor) -> None:
         into.add_(below[:, :, rows])
 
-    gradient = ours.backward(x, above, marks, add)
+    gradient = ours.backward(x, above, marks=marks, pull=add)
     torch.testing.assert_close(gradient, expected.float(), rtol=1e-4, atol=1e-4)
 
 
@@ -76,7 +76,7 @@ def test_the_way_back_shows_the_features_of_the_way_there() -> None:
     there, again = [], []
     ours = block()
     pooled, marks = ours.forward(x, lambda rows, features: there.append((rows, features.clone())))
-    ours.backward(x, pooled, marks, lambda rows, features, into: again.append((rows, features.clone())))
+    ours.backward(x, pooled, marks=marks, pull=lambda rows, features, into: again.append((rows, features.clone())))
     assert all(a == b and torch.equal(f, g) for (a, f), (b, g) in zip(there, again, strict=True))
 
 
@@ -97,12 +97,34 @@ def test_threads_do_not_change_a_bit_of_the_gradient() -> None:
     x = picture(37, 50)
     ours = block()
     pooled, marks = ours.forward(x, lambda rows, features: None)
-    alone = ours.backward(x, pooled, marks, lambda rows, features, into: None)
+    alone = ours.backward(x, pooled, marks=marks, pull=lambda rows, features, into: None)
     torch.set_num_threads(3)
     try:
-        assert torch.equal(ours.backward(x, pooled, marks, lambda rows, features, into: None), alone)
+        assert torch.equal(ours.backward(x, pooled, marks=marks, pull=lambda rows, features, into: None), alone)
     finally:
         torch.set_num_threads(1)
+
+
+def test_the_caller_s_defaults_do_not_matter() -> None:
+    x, (first, bias, second, second_bias) = picture(19, 21), kernels()
+
+    def both() -> tuple[Tensor, Tensor]:
+        made = Opening(first, bias, Winograd(second, second_bias))
+        pooled, marks = made.forward(x, lambda rows, features: None)
+        return pooled, made.backward(x, pooled, marks=marks, pull=lambda rows, features, into: None)
+
+    expected = both()
+    torch.set_default_dtype(torch.float64)
+    try:
+        found = both()
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert all(torch.equal(a, b) and a.dtype == torch.float32 for a, b in zip(found, expected, strict=True))
+
+
+def test_a_batch_is_refused() -> None:
+    with pytest.raises(ValueError, match="a batch of 2"):
+        block().forward(torch.zeros(2, 3, 8, 8), lambda rows, features: None)
 
 
 def test_what_is_no_number_stays_visible() -> None:

@@ -35,21 +35,27 @@ class ContentTerm:
     reduction: Literal["mean", "sum"] = "mean"
 
     def measure(self, features: Tensor, weight: Tensor | None = None) -> Statistic:
-        """(Σ w (f − t)², number of positions) of features [1, C, H, W], which must cover the target's positions."""
+        """(Σ w (f − t)², number of positions) of features [1, C, H, W], the target's shape; raises ValueError for another."""
+        if features.shape != self.target.shape:
+            expected, came = list(self.target.shape), list(features.shape)
+            raise ValueError(f"content is compared position by position: expected features {expected}, got {came}")
         squares = (features - self.target).square()
         if weight is not None:
             squares = squares * weight
         return Statistic(squares.sum(), features.shape[2] * features.shape[3])
 
     def score(self, total: Statistic) -> Tensor:
-        """Σ/(4·n·C), or ½·Σ."""
+        """Σ/(4·n·C), or ½·Σ; raises ValueError unless all of the target's positions were measured, each once."""
+        positions = self.target.shape[2] * self.target.shape[3]
+        if total.count != positions:
+            raise ValueError(f"content is compared position by position: expected {positions} of them, got {total.count:g}")
         if self.reduction == "sum":
             return total.total / 2
         return total.mean() / (4 * self.target.shape[1])
 
-    def part(self, rows: slice) -> ContentTerm:
-        """The term for some rows."""
-        return replace(self, target=self.target[:, :, rows])
+    def part(self, rows: slice, columns: slice) -> ContentTerm:
+        """The term for some rows and columns."""
+        return replace(self, target=self.target[:, :, rows, columns])
 
     def pull(self, features: Tensor, upstream: Tensor, into: Tensor | None) -> Tensor:
         """2·(f − t), times what comes from above."""

@@ -76,9 +76,9 @@ class GramTerm:
         """Σ (G − target)² / (4·C²)."""
         return gram_distance(total.mean(), self.target)
 
-    def part(self, rows: slice) -> GramTerm:
-        """The term for some rows: itself, since a Gram matrix knows no positions."""
-        del rows
+    def part(self, rows: slice, columns: slice) -> GramTerm:
+        """The term for some rows and columns: itself, since a Gram matrix knows no positions."""
+        del rows, columns
         return self
 
     def pull(self, features: Tensor, upstream: Tensor, into: Tensor | None) -> Tensor:

@@ -44,8 +44,8 @@ class Term(Protocol):
     def score(self, total: Statistic) -> Tensor:
         """Merged statistic → scalar."""
 
-    def part(self, rows: slice) -> Term:
-        """The same term for features that are only these rows of the layer's: with a target cut alike, where positions matter."""
+    def part(self, rows: slice, columns: slice) -> Term:
+        """The same term for features that are only these of the layer's: with a target cut alike, where positions matter."""
 
 
 @runtime_checkable
@@ -62,8 +62,10 @@ def pull(term: Term, features: Tensor, upstream: Tensor, into: Tensor | None = N
     Autograd's, unless the term has a way of its own.
     """
     if isinstance(term, Pulls):
-        return term.pull(features, upstream, into)
+        found = term.pull(features, upstream, into)
+        return found if into is None or found is into else into.copy_(found)
     with torch.enable_grad():
         leaf = features.detach().requires_grad_()
         (own,) = torch.autograd.grad(term.measure(leaf).total, leaf, upstream)
-    return own if into is None else into.add_(own)
+    # Autograd's may be a view of one number for all positions, into which nothing can be added.
+    return torch.zeros_like(features).add_(own) if into is None else into.add_(own)

@@ -5,7 +5,7 @@ Rudin, Osher, Fatemi 1992, in the l1 form that neural-style uses; there it is th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from torch import Tensor
@@ -30,7 +30,7 @@ class VariationTerm:
     """Variation of the picture; has no target."""
 
     reduction: Literal["mean", "sum"] = "mean"
-    layer: str = PIXELS
+    layer: str = field(init=False, default=PIXELS)
 
     def measure(self, features: Tensor, weight: Tensor | None = None) -> Statistic:
         """(Σ |∂x|, number of values) of the picture [1, 3, H, W]; a weight holds for the upper or left pixel of a pair."""
@@ -44,7 +44,7 @@ class VariationTerm:
         """The mean, or the sum in units of 0..255."""
         return total.total * 255 if self.reduction == "sum" else total.mean()
 
-    def part(self, rows: slice) -> VariationTerm:
-        """The term for some rows: itself."""
-        del rows
+    def part(self, rows: slice, columns: slice) -> VariationTerm:
+        """Itself: the pixels are always measured whole, since parts would not see the differences between them."""
+        del rows, columns
         return self

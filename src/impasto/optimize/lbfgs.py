@@ -44,7 +44,7 @@ class Lbfgs:
         self.first_step_rms = first_step_rms
         self.max_step_rms = max_step_rms
         self.shrink = 1.0
-        self._rows = Rows()
+        self._rows = Rows(2 * history + 2)
         self._s: list[Tensor] = []
         self._y: list[Tensor] = []
         self._rho: list[Tensor] = []
@@ -133,6 +133,7 @@ class Lbfgs:
         self.shrink = float(state["shrink"])
         x = state["x"].to(device, copy=True)
         self._x, self._g = x, state["g"].to(device, copy=True)
+        self._rows = Rows(2 * self.history + 2)
         self._s, self._y = (
             [self._rows.take(x).copy_(state[name]) for name in sorted(state) if name.startswith(kind)] for kind in ("s.", "y.")
         )

@@ -42,7 +42,7 @@ class Optimizer(Protocol):
         """Another, shorter step from the last point."""
 
     def state(self) -> dict[str, Tensor]:
-        """All that `restore` needs."""
+        """All that `restore` needs; valid until the next step, which may write over it."""
 
     def restore(self, state: Mapping[str, Tensor], *, device: torch.device | str) -> None:
         """Go on from a saved state, copied to the device."""

@@ -20,7 +20,9 @@ _ALIGNED: Final = 16
 class Rows:
     """Hands out vectors [n] of the length, dtype and device of the first one asked for, uninitialised."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        """`most`: how many will be out at once."""
+        self._rows = min(most, _ROWS)
         self._free: list[Tensor] = []
 
     def take(self, like: Tensor) -> Tensor:
@@ -28,8 +30,8 @@ class Rows:
         if not self._free:
             length = like.numel()
             stride = -(-length // _ALIGNED) * _ALIGNED
-            piece = torch.empty(_ROWS * stride, dtype=like.dtype, device=like.device)
-            self._free = [piece[at * stride : at * stride + length] for at in range(_ROWS)]
+            piece = torch.empty(self._rows * stride, dtype=like.dtype, device=like.device)
+            self._free = [piece[at * stride : at * stride + length] for at in range(self._rows)]
         return self._free.pop()
 
     def give(self, *rows: Tensor) -> None:

@@ -254,7 +254,7 @@ class Run:
         return self.pace(always=True).left(self.works(self.level), done=done)
 
     def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """Facts and tensors from which `restore` goes on exactly."""
+        """Facts and tensors from which `restore` goes on exactly; valid until the next step, which may write over the tensors."""
         tensors: dict[str, Tensor] = {}
         facts: dict[str, Any] = {
             "level": self.level,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import zip_longest
 from typing import Final
 
 import psutil
@@ -16,7 +16,8 @@ from impasto.run.pace import Work
 WIDEST_BUFFERS: Final = 0.3
 """Buffers of the widest layer's size that come and go in a step, beside what is kept for the way back."""
 
-HOLES: Final = (1000, 200 * 2**20)
+HOLES_PER_PIXEL: Final = 1000
+MOST_HOLES: Final = 200 * 2**20
 """Bytes a pixel, and at most, that lie unused between blocks: freed ones of up to 32 MiB are kept (allocator.py).
 
 Both are measured, so that `peak_bytes` is the process's peak (VmHWM) on an x86 CPU.  With 3 pairs and our own convolutions
@@ -50,7 +51,7 @@ def original_line(run: Run) -> str:
 def peak_bytes(run: Run, levels: Sequence[Level]) -> float:
     """The most memory that the whole process will have on the run's device, if it goes through some levels from here on."""
     pixels = max(level.canvas_pixels(run.settings.margin) for level in levels)
-    holes = min(HOLES[0] * pixels, HOLES[1]) if run.vgg.device.type == "cpu" else 0
+    holes = min(HOLES_PER_PIXEL * pixels, MOST_HOLES) if run.vgg.device.type == "cpu" else 0
     return _base_bytes(run.vgg.device) + bytes_per_pixel(run) * pixels + holes
 
 
@@ -61,20 +62,25 @@ def bytes_per_pixel(run: Run) -> float:
     """
     path = run.vgg.path(run.layers)
     convs = run.vgg.architecture.convs[: run.vgg.architecture.index(path[-1]) + 1]
-    pooled = {conv.name for conv, after in pairwise(convs) if conv.stride != after.stride}
-    if run.vgg.own_convolutions:
-        # A byte an output, after pooling where that is done at once; and the measured layers, but one that goes by in bands.
-        kept = [conv for conv in convs if conv.name in path and (conv is not convs[0] or run.vgg.opening(path) is None)]
-        marks = sum(conv.channels_out / conv.stride**2 / (4 if conv.name in pooled else 1) for conv in convs[1:])
-    else:
-        # All outputs, and eight bytes an index of max pooling.
-        kept = list(convs)
-        indices = sum(conv.channels_out / (2 * conv.stride) ** 2 for conv in convs if conv.name in pooled)
-        marks = 8 * indices if run.settings.pooling == "max" else 0.0
-    activations = sum(conv.channels_out / conv.stride**2 for conv in kept) + WIDEST_BUFFERS * convs[0].channels_out
+    number = torch.finfo(run.vgg.dtype).bits / 8
+    in_bands = 0 if run.vgg.opening(path) is None else 1
+    kept = number * WIDEST_BUFFERS * convs[0].channels_out
+    for at, (conv, after) in enumerate(zip_longest(convs, convs[1:])):
+        outputs = conv.channels_out / conv.stride**2
+        pooled = after is not None and after.stride != conv.stride
+        own = run.vgg.own_convolutions and at > 0
+        # Our own keep a byte an output, after pooling where that is done at once; what is measured is kept beside it.
+        at_once = own and pooled and run.settings.pooling == "max" and conv.name not in path
+        kept += outputs / (4 if at_once else 1) if own else 0
+        # PyTorch's convolutions and poolings keep all they get and give.
+        if at >= in_bands and (conv.name in path or not own or (pooled and not at_once)):
+            kept += number * outputs
+        if pooled and not at_once:
+            kept += (0 if run.vgg.own_convolutions else number) * outputs / 4
+            kept += 8 * outputs / 4 if run.settings.pooling == "max" else 0
     # The history once: a checkpoint is written from where it lies, from other devices one tensor after another.
     pictures = 2 * run.settings.lbfgs_history + 8 if run.settings.optimizer == "lbfgs" else 10
-    return torch.finfo(run.vgg.dtype).bits / 8 * activations + marks + 4 * 3 * pictures
+    return kept + 4 * 3 * pictures
 
 
 def available_bytes(device: torch.device) -> int:

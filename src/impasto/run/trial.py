@@ -27,6 +27,7 @@ Both are as large as most runs' first levels: below, costs do not follow the law
 """
 
 _WARM_UP_PX: Final = 48
+"""The size of the first evaluation of all, which transforms the kernels and is not counted."""
 
 _GROWTH: Final = 1.5
 """From one size to the next, at least: two that are near each other tell little."""

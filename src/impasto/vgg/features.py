@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from functools import partial
 from typing import Literal
 
 import torch
@@ -127,7 +126,9 @@ class Vgg:
         opening = self.opening(path)
         if opening is not None:
             first, after = self.architecture.layers[:2]
-            x, _ = opening.forward(x, partial(see, first) if first in path else lambda rows, features: None)
+            x, _ = opening.forward(
+                x, lambda rows, features: see(first, rows, self.shown(features, rgb.dtype)) if first in path else None
+            )
             path = tuple(layer for layer in path if layer != first)
         for at, layer in enumerate(path):
             x = self.stretch(x, after, layer, pooled=opening is not None and at == 0)

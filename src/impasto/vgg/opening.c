@@ -55,7 +55,7 @@ void opening_pack_back(const float *g, float *w, int out) {
 }
 
 /* What each output sends back to its TAPS inputs: t[row][1 + column][COLUMNS], rows first .. last - 1, of the gradient g[row][width][out]
-   at the outputs y (which says where the ReLU let through).  stride: columns of a row of t, MR + 2 more than width or so. */
+   at the outputs y (which says where the ReLU let through).  stride: columns of a row of t, width + 2 at least. */
 void opening_columns(const float *g, const float *y, const float *w, float *t, int width, int stride, int out, int first, int last) {
     float gated[MR * MOST_OUT] __attribute__((aligned(64)));
     for (int r = first; r < last; r++)

@@ -16,7 +16,7 @@ from torch import Tensor
 from impasto.vgg import winograd
 
 _BAND_BYTES: Final = 4 << 20
-"""About what a band of the first output takes: it should stay in the caches until it is used."""
+"""About what a band of the first output takes: it should stay in the caches until it is used.  Wider ones have the least rows."""
 
 _LEAST_ROWS: Final = 16
 _TILE_ROWS: Final = 4
@@ -37,8 +37,8 @@ class Opening:
         self._bias = bias.contiguous()
         self._second = second
         self._wide: int = functions.opening_columns_wide()
-        self._forward = torch.empty(27 * self._channels)
-        self._back = torch.empty(self._wide * self._channels)
+        self._forward = _floats(27 * self._channels)
+        self._back = _floats(self._wide * self._channels)
         kernel = kernel.contiguous()
         functions.opening_pack(_at(kernel), _at(self._forward), self._channels)
         functions.opening_pack_back(_at(kernel), _at(self._back), self._channels)
@@ -46,9 +46,13 @@ class Opening:
     def forward(self, x: Tensor, see: See) -> tuple[Tensor, Tensor]:
         """The block's output [1, K, ⌊H/2⌋, ⌊W/2⌋] and what `backward` needs of it, of what the network gets, x [1, 3, H, W]."""
         height, width = size = (x.shape[2], x.shape[3])
-        pooled = torch.empty(1, self._channels, height // 2, width // 2, memory_format=torch.channels_last)
-        marks = torch.empty_like(pooled, dtype=torch.int8)
-        buffer = torch.empty((min(_rows_of_band(width), height) + 2) * width * self._channels)
+        if x.shape[0] != 1:
+            raise ValueError(f"bands are of one picture, got a batch of {x.shape[0]}; give them one by one")
+        pooled, marks = (
+            torch.empty(1, self._channels, height // 2, width // 2, dtype=dtype, device="cpu", memory_format=torch.channels_last)
+            for dtype in (torch.float32, torch.int8)
+        )
+        buffer = _floats((min(_rows_of_band(width), height) + 2) * width * self._channels)
         for rows in _bands(height, width):
             first, last = max(0, rows.start - 1), min(height, rows.stop + 1)
             band = self._first(x, first, last, buffer)
@@ -56,16 +60,16 @@ class Opening:
             self._second.pool_rows(band, first, pooled, marks, size=size, rows=(rows.start, rows.stop))
         return pooled, marks
 
-    def backward(self, x: Tensor, gradient: Tensor, marks: Tensor, pull: Pull) -> Tensor:
+    def backward(self, x: Tensor, gradient: Tensor, *, marks: Tensor, pull: Pull) -> Tensor:
         """The gradient at x, of the one at the output and what `pull` adds at the first convolution's."""
         functions = winograd.here().functions
         height, width = size = (x.shape[2], x.shape[3])
         gradient = gradient.contiguous(memory_format=torch.channels_last)
         most = min(_rows_of_band(width), height)
-        features, slopes = (torch.empty(most * width * self._channels) for _ in range(2))
+        features, slopes = (_floats(most * width * self._channels) for _ in range(2))
         stride = width + 2
-        columns = torch.zeros(most * stride * self._wide)
-        found = torch.zeros(height, width, 3)
+        columns = _floats(most * stride * self._wide).zero_()
+        found = _floats(height * width * 3).zero_().view(height, width, 3)
         for rows in _bands(height, width):
             first, last = rows.start, rows.stop
             band = self._first(x, first, last, features)
@@ -94,7 +98,7 @@ class Opening:
         functions = winograd.here().functions
         height, width = x.shape[2:]
         stride = width + 2 + winograd.here().rows
-        bordered = torch.zeros(last - first + 2, stride, 3)
+        bordered = _floats((last - first + 2) * stride * 3).zero_().view(last - first + 2, stride, 3)
         low, high = max(0, first - 1), min(height, last + 1)
         bordered[low - first + 1 : high - first + 1, 1 : width + 1] = x[0, :, low:high].permute(1, 2, 0)
         _share(
@@ -105,6 +109,11 @@ class Opening:
             ),
         )
         return _view(buffer, self._channels, last - first, width)
+
+
+def _floats(count: int) -> Tensor:
+    """Memory that the library can use, whatever the caller's defaults are."""
+    return torch.empty(count, dtype=torch.float32, device="cpu")
 
 
 def _rows_of_band(width: int) -> int:

@@ -203,7 +203,7 @@ static __attribute__((noinline)) void products(const float *v, const float *u, f
                         in - c < DEPTH ? in - c : DEPTH, c == 0);
 }
 
-/* Takes blocks of the job until none is left.  scratch: winograd_scratch(...) floats, one such for each thread. */
+/* Takes blocks of the job until none is left.  scratch: 36 (block (channels_in + channels_out) + 32) floats, one such for each thread. */
 void winograd_run(job *j, float *scratch) {
     const int in = j->channels_in, out = j->channels_out, block = j->block;
     const int across = (j->width + M - 1) / M, start = j->first_row / M * across, tiles = (j->last_row + M - 1) / M * across;

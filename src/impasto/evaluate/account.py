@@ -1,0 +1,52 @@
+"""The account of one evaluation: each term's statistic, gathered piece by piece; then its slope, handed out piece by piece.
+
+A piece is some rows and columns of a layer.  Statistics add over positions, so it does not matter what the pieces are, as long as
+every position comes once.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from impasto.losses import PIXELS, Statistic, pull
+from impasto.objective import Objective
+
+
+class Account:
+    """`dtype`: what the sums are kept in; None is the dtype that the terms give."""
+
+    def __init__(self, objective: Objective, *, dtype: torch.dtype | None = None) -> None:
+        self.objective = objective
+        self._dtype = dtype
+        self._statistics: dict[int, Statistic] = {}
+        self._slopes: list[Tensor] = []
+
+    def see(self, layer: str, rows: slice, columns: slice, features: Tensor) -> None:
+        """Measures a piece; `rows` and `columns` are its place in the whole layer, features [1, C, rows, columns]."""
+        for at in self.objective.at(layer):
+            statistic = self.objective.parts[at].term.part(rows, columns).measure(features)
+            if self._dtype is not None:
+                statistic = Statistic(statistic.total.to(self._dtype), statistic.count)
+            self._statistics[at] = self._statistics[at] + statistic if at in self._statistics else statistic
+
+    def settle(self) -> tuple[Tensor, dict[str, Tensor]]:
+        """J and its parts without α, β, γ, when all pieces were seen; from here on `pull` can be asked."""
+        statistics = [self._statistics[at] for at in range(len(self.objective.parts))]
+        total, parts, self._slopes = self.objective.slopes(statistics)
+        return total, parts
+
+    def pull(self, layer: str, rows: slice, columns: slice, features: Tensor, into: Tensor | None) -> Tensor:
+        """The gradient of the layer's terms at a piece, added to `into` in place where given."""
+        for at in self.objective.at(layer):
+            term = self.objective.parts[at].term.part(rows, columns)
+            into = pull(term, features, self._slopes[at].to(features.dtype), into)
+        return torch.zeros_like(features) if into is None else into
+
+    def see_pixels(self, rgb: Tensor) -> None:
+        """Measures the picture itself, [1, 3, H, W], whole."""
+        self.see(PIXELS, slice(None), slice(None), rgb)
+
+    def pull_pixels(self, rgb: Tensor, gradient: Tensor) -> Tensor:
+        """The gradient with that of the picture's own terms."""
+        return self.pull(PIXELS, slice(None), slice(None), rgb, gradient)
