@@ -1,0 +1,84 @@
+"""Tiles of a picture, such that a tile's window tells its features exactly.
+
+A tile counts the cells of its core.  Their features need the pixels of a window around it: every convolution up to the deepest
+layer reaches one cell of its own stride further, so the margin is the padding summed over them (VGG-19: conv4_2 38 px, conv5_1
+70 px).  Since poolings must meet the same cells, cores and windows begin at multiples of the deepest stride (40 and 80 px then).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from impasto.vgg.architecture import Architecture
+
+
+@dataclass(frozen=True)
+class Span:
+    """Pixels start .. stop − 1 along one side of the picture."""
+
+    start: int
+    stop: int
+
+    def cells(self, stride: int) -> slice:
+        """The cells of a layer that lie in it; an end cut off by pooling has none."""
+        return slice(self.start // stride, self.stop // stride)
+
+
+@dataclass(frozen=True)
+class Side:
+    """Core and window of a tile along one side."""
+
+    core: Span
+    window: Span
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Rows and columns of one tile."""
+
+    rows: Side
+    columns: Side
+
+    @property
+    def window(self) -> tuple[slice, slice, slice, slice]:
+        """Indices of the window in a tensor [1, C, H, W]."""
+        rows, columns = self.rows.window, self.columns.window
+        return slice(None), slice(None), slice(rows.start, rows.stop), slice(columns.start, columns.stop)
+
+    @property
+    def window_pixels(self) -> int:
+        """What is computed for it."""
+        return (self.rows.window.stop - self.rows.window.start) * (self.columns.window.stop - self.columns.window.start)
+
+
+def margin_px(architecture: Architecture, path: Sequence[str]) -> int:
+    """The margin that a window needs around its core, for the layers of a path; 0 for none."""
+    if not path:
+        return 0
+    stride = architecture.stride(path[-1])
+    return -(-architecture.padding_px(path[-1]) // stride) * stride
+
+
+def tiles(size: tuple[int, int], tile_px: int, architecture: Architecture, path: Sequence[str]) -> list[Tile]:
+    """Tiles whose cores fill a picture of `size` (height, width), each once.
+
+    `tile_px`: the most that a core has a side, but at least the deepest stride, and rounded down to a multiple of it.
+    """
+    stride = architecture.stride(path[-1]) if path else 1
+    margin = margin_px(architecture, path)
+    rows, columns = (_sides(length, max(stride, tile_px // stride * stride), stride, margin) for length in size)
+    return [Tile(row, column) for row in rows for column in columns]
+
+
+def _sides(length: int, most: int, stride: int, margin: int) -> list[Side]:
+    """Cores of about equal length along one side, with their windows."""
+    cells = length // stride
+    count = max(1, min(-(-length // most), cells))
+    cuts = [at * cells // count * stride for at in range(count)] + [length]
+    sides = []
+    for start, stop in pairwise(cuts):
+        low, high = max(0, start - margin), min(length, stop + margin)
+        sides.append(Side(Span(start, stop), Span(low, high)))
+    return sides

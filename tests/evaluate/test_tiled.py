@@ -1,0 +1,124 @@
+"""Tiles give the value and the gradient of the whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.evaluate.cases import LAYERS, picture
+from tests.samples import TINY, WIDE, painting, photo, tiny_weights
+
+from impasto.evaluate import Tiled, Whole
+from impasto.evaluate.geometry import margin_px, tiles
+from impasto.objective import build
+from impasto.presets import resolve
+from impasto.vgg import Vgg, load, opening
+from impasto.vgg.architecture import VGG16, VGG19, Architecture
+
+WEIGHTS: dict[str, Any] = {"normalize": "none", "content_weight": 3.0, "style_weight": 5.0, "variation_weight": 7.0}
+
+
+@pytest.mark.parametrize("pooling", ["max", "average"])
+@pytest.mark.parametrize("layers", LAYERS)
+@pytest.mark.parametrize(("size", "tile_px"), [((75, 91), 32), ((75, 91), 50), ((16, 130), 1)])
+def test_value_and_gradient_are_the_wholes(tile_px: int, pooling: Any, layers: dict[str, Any], size: tuple[int, int]) -> None:
+    vgg = Vgg(tiny_weights(TINY), pooling=pooling, dtype=torch.float64)
+    content, style, other, x = (
+        picture(a, torch.float64) for a in (photo(*size), painting(37, 45), painting(40, 40, 3), photo(*size, seed=5))
+    )
+    objective = build(resolve({**WEIGHTS, **layers}), vgg, content, [style, other])
+    whole, found = Whole(vgg, objective)(x), Tiled(vgg, objective, tile_px)(x)
+    assert found.value == pytest.approx(whole.value, rel=1e-10)
+    assert found.parts == pytest.approx(whole.parts, rel=1e-10)
+    assert float((found.gradient - whole.gradient).norm() / whole.gradient.norm()) < 1e-10
+
+
+@pytest.mark.parametrize("layers", LAYERS)
+def test_bands_inside_tiles_change_nothing(layers: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "_rows_of_band", lambda width: 4)
+    vgg = Vgg(tiny_weights(WIDE))
+    content, style, x = (picture(a, torch.float32) for a in (photo(75, 91), painting(37, 45), photo(75, 91, seed=5)))
+    objective = build(resolve({**WEIGHTS, **layers}), vgg, content, [style])
+    whole, found = Whole(vgg, objective)(x), Tiled(vgg, objective, 32)(x)
+    assert found.value == pytest.approx(whole.value, rel=1e-4)
+    assert float((found.gradient - whole.gradient).norm() / whole.gradient.norm()) < 1e-4
+
+
+def test_the_real_network_in_tiles_is_the_whole_one() -> None:
+    content, style, x = (picture(a, torch.float32) for a in (photo(150, 203), painting(64, 70), photo(150, 203, seed=5)))
+    vgg = load("vgg19")
+    objective = build(resolve({}), vgg, content, [style])
+    whole, found = Whole(vgg, objective)(x), Tiled(vgg, objective, 64)(x)
+    assert found.value == pytest.approx(whole.value, rel=1e-4)
+    assert float((found.gradient - whole.gradient).norm() / whole.gradient.norm()) < 1e-4
+
+
+def test_the_gradient_has_no_seam_where_tiles_meet() -> None:
+    """Its error against the whole is no larger beside the borders of tiles than elsewhere."""
+    content, style, x = (picture(a, torch.float32) for a in (photo(150, 203), painting(64, 70), photo(150, 203, seed=5)))
+    vgg = load("vgg19")
+    objective = build(resolve({}), vgg, content, [style])
+    whole, found = Whole(vgg, objective)(x).gradient, Tiled(vgg, objective, 64)(x).gradient
+    error = (found - whole).square().sum((0, 1))
+    beside = torch.zeros(150, 203, dtype=torch.bool)
+    for tile in tiles((150, 203), 64, vgg.architecture, vgg.path(objective.layers)):
+        for at in (tile.rows.core.start, tile.rows.core.stop):
+            beside[max(0, at - 2) : at + 2] = True
+        for at in (tile.columns.core.start, tile.columns.core.stop):
+            beside[:, max(0, at - 2) : at + 2] = True
+    scale = whole.square().sum((0, 1)).mean()
+    assert float(error[beside].mean() / scale) < 1e-9
+    assert float(error[~beside].mean() / scale) < 1e-9
+
+
+@given(
+    height=st.integers(16, 200),
+    width=st.integers(16, 200),
+    tile_px=st.integers(1, 220),
+    layer=st.sampled_from([layer for layer in VGG19.layers if VGG19.stride(layer) <= 16]),
+)
+def test_every_cell_is_counted_once(height: int, width: int, tile_px: int, layer: str) -> None:
+    plan = tiles((height, width), tile_px, VGG19, (layer,))
+    for stride in (1, VGG19.stride(layer)):
+        counted = torch.zeros(height // stride, width // stride, dtype=torch.int64)
+        for tile in plan:
+            counted[tile.rows.core.cells(stride), tile.columns.core.cells(stride)] += 1
+        assert bool((counted == 1).all())
+
+
+@given(length=st.integers(16, 3000), tile_px=st.integers(1, 600))
+def test_windows_begin_where_poolings_do_and_hold_the_margin(length: int, tile_px: int) -> None:
+    for tile in tiles((length, 16), tile_px, VGG19, ("conv5_1",)):
+        core, window = tile.rows.core, tile.rows.window
+        assert core.start % 16 == window.start % 16 == 0
+        assert window.start == 0 or core.start - window.start == 80
+        assert window.stop == length or (window.stop - core.stop == 80 and window.stop % 16 == 0)
+        assert core.stop - core.start <= max(16, tile_px) + 15
+
+
+@pytest.mark.parametrize(
+    ("architecture", "layer", "margin"),
+    [(VGG19, "conv4_2", 40), (VGG19, "conv5_1", 80), (VGG16, "conv4_2", 40), (VGG16, "conv5_1", 64), (VGG19, "conv1_1", 1)],
+)
+def test_the_margin_is_the_summed_padding_in_whole_cells(architecture: Architecture, layer: str, margin: int) -> None:
+    assert margin_px(architecture, (layer,)) == margin
+
+
+def test_a_smaller_margin_would_not_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    vgg = Vgg(tiny_weights(TINY), dtype=torch.float64)
+    content, style = picture(photo(40, 160), torch.float64), picture(painting(37, 45), torch.float64)
+    objective = build(resolve({**WEIGHTS}), vgg, content, [style])
+    x = content.flip(3)
+    whole = Whole(vgg, objective)(x)
+    monkeypatch.setattr("impasto.evaluate.geometry.margin_px", lambda architecture, path: 16)
+    assert Tiled(vgg, objective, 48)(x).value != pytest.approx(whole.value, rel=1e-10)
+
+
+def test_overhead_is_what_margins_add() -> None:
+    vgg = Vgg(tiny_weights(TINY), dtype=torch.float64)
+    objective = build(resolve({}), vgg, picture(photo(40, 48), torch.float64), [picture(painting(37, 45), torch.float64)])
+    assert Tiled(vgg, objective, 1024).overhead((512, 384)) == 1
+    assert Tiled(vgg, objective, 1024).overhead((2048, 1024)) == pytest.approx((2048 + 160) / 2048)
