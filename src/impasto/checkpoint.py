@@ -21,7 +21,7 @@ from torch import Tensor
 from impasto.errors import CheckpointError
 from impasto.files import put_by
 
-FORMAT: Final = "impasto-checkpoint 2"
+FORMAT: Final = "impasto-checkpoint 3"
 _INPUT: Final = "input."
 _DTYPES: Final = {
     torch.float64: ("F64", "<f8"),

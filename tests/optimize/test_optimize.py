@@ -20,6 +20,10 @@ class Point:
     value: float
     gradient: Tensor
 
+    @property
+    def finite(self) -> bool:
+        return bool(self.gradient.isfinite().all())
+
 
 def evaluator(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Point]:
     def evaluate(x: Tensor) -> Point:
@@ -163,10 +167,11 @@ BREAKS = {
 }
 
 
+@pytest.mark.parametrize("ahead", [False, True])
 @pytest.mark.parametrize("kind", BREAKS)
 @pytest.mark.parametrize("make", [lambda: Lbfgs(history=20), lambda: Adam(learning_rate=0.05)])
-def test_a_bad_evaluation_is_undone_and_recorded(kind: str, make) -> None:  # type: ignore[no-untyped-def]
-    loop = Loop(broken_at(6, BREAKS[kind]), make(), torch.zeros(9, dtype=torch.float64))
+def test_a_bad_evaluation_is_undone_and_recorded(kind: str, make, ahead: bool) -> None:  # type: ignore[no-untyped-def]
+    loop = Loop(broken_at(6, BREAKS[kind]), make(), torch.zeros(9, dtype=torch.float64), ahead=ahead)
     before = None
     for iteration in range(1, 120):
         good = loop.advance()
@@ -179,6 +184,62 @@ def test_a_bad_evaluation_is_undone_and_recorded(kind: str, make) -> None:  # ty
             assert 0 < distance < 1
     assert [rollback.iteration for rollback in loop.rollbacks] == [6]
     assert loop.last_good is not None and loop.last_good < 2
+
+
+@pytest.mark.parametrize("make", [lambda: Lbfgs(history=5), lambda: Adam(learning_rate=0.05)])
+def test_evaluating_ahead_changes_no_point(make) -> None:  # type: ignore[no-untyped-def]
+    """Whether all is well or evaluations fail, which they do at a third of all points but the start."""
+
+    def honest(x: Tensor) -> Point:
+        good = evaluator(quadratic)(x)
+        return BREAKS["nan value"](good) if int(1e6 * float(x.sum())) % 3 == 1 else good
+
+    def points(*, ahead: bool) -> list[Tensor | None]:
+        loop = Loop(honest, make(), torch.zeros(9, dtype=torch.float64), ahead=ahead)
+        goods = [loop.advance(last=iteration == 29) for iteration in range(30)]
+        return [None if good is None else good[0] for good in goods]
+
+    plain, early = points(ahead=False), points(ahead=True)
+    assert 3 < sum(good is None for good in plain) < 27
+    for expected, found in zip(plain, early, strict=True):
+        assert (expected is None and found is None) or torch.equal(expected, found)  # type: ignore[arg-type]
+
+
+class Lazy:
+    """A value that says when it was read."""
+
+    def __init__(self, number: int, log: list[str], x: Tensor) -> None:
+        self._point, self._number, self._log = evaluator(quadratic)(x), number, log
+        self.gradient, self.finite = self._point.gradient, True
+
+    @property
+    def value(self) -> float:
+        if f"read {self._number}" not in self._log:
+            self._log.append(f"read {self._number}")
+        return self._point.value
+
+
+def test_ahead_the_next_evaluation_begins_before_the_last_is_read() -> None:
+    log: list[str] = []
+
+    def evaluate(x: Tensor) -> Lazy:
+        log.append(f"begin {sum(line.startswith('begin') for line in log)}")
+        return Lazy(int(log[-1][6:]), log, x)
+
+    loop = Loop(evaluate, Lbfgs(), torch.zeros(9, dtype=torch.float64), ahead=True)
+    for iteration in range(4):
+        loop.advance(last=iteration == 3)
+    assert log == ["begin 0", "read 0", "begin 1", "begin 2", "read 1", "begin 3", "read 2", "read 3"]
+
+
+def test_a_pair_without_curvature_changes_nothing() -> None:
+    """x² − y²: along y the curvature is negative, and the steps stay those of descent."""
+    optimizer = Lbfgs(history=5, first_step_rms=0.01)
+    x = torch.tensor([0.0, 0.1], dtype=torch.float64)
+    first = optimizer.step(x, torch.tensor([0.0, -0.2], dtype=torch.float64))
+    second = optimizer.step(first, torch.tensor([0.0, -2 * float(first[1])], dtype=torch.float64))
+    assert second[1] > first[1] > x[1]
+    assert bool(second.isfinite().all())
 
 
 def test_a_bad_start_is_an_error() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
 from tests.samples import painting, photo, tiny_weights
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from impasto.errors import ImageTooSmall, InvalidSettings, NoProgress, UnknownName
 from impasto.evaluate import Evaluation, Evaluator, Whole
@@ -94,7 +96,7 @@ class Breaks:
     def __call__(self, rgb: torch.Tensor) -> Evaluation:
         self._calls += 1
         found = self._honest(rgb)
-        return Evaluation(float("nan"), found.parts, found.gradient) if self._calls == self._at else found
+        return replace(found, numbers=found.numbers * float("nan")) if self._calls == self._at else found
 
 
 def test_a_nan_is_undone_and_stands_in_the_manifest() -> None:
@@ -106,6 +108,29 @@ def test_a_nan_is_undone_and_stands_in_the_manifest() -> None:
     assert result.manifest["rollbacks"] == [{"level": 1, "iteration": 4, "reason": "J is nan"}]
 
 
+class Reads(TorchDispatchMode):
+    """Counts numbers that are asked of a device one by one: on another device than the CPU each is a wait for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.count += func is torch.ops.aten._local_scalar_dense.default
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_steps_ask_the_device_for_nothing_but_the_evaluations_numbers(optimizer: str) -> None:
+    run = make(levels=1, iterations=8, optimizer=optimizer)
+    for _ in range(3):
+        run.advance()
+    with Reads() as reads:
+        for _ in range(4):
+            run.advance()
+    assert reads.count == 0
+
+
 class Stuck:
     """An evaluator whose value never falls."""
 
@@ -115,7 +140,7 @@ class Stuck:
     def __call__(self, rgb: torch.Tensor) -> Evaluation:
         found = self._honest(rgb)
         self._value *= 1.01
-        return Evaluation(self._value, found.parts, found.gradient)
+        return replace(found, numbers=torch.cat([torch.tensor([self._value]), found.numbers[1:]]))
 
 
 def test_a_run_that_never_left_its_start_is_a_failure() -> None:

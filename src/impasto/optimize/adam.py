@@ -44,6 +44,14 @@ class Adam:
         self._steps, self._m, self._v = 0, None, None
         return self._move()
 
+    def mark(self) -> object:
+        """What `back_to` needs: the point, the gradient there, and the share of the learning rate."""
+        return self._x, self._g, self.shrink
+
+    def back_to(self, mark: object) -> None:
+        """Forgets the one step made since the mark, but not its moments, which a retreat drops."""
+        self._x, self._g, self.shrink = mark  # type: ignore[misc]
+
     def _move(self) -> Tensor:
         if self._x is None or self._g is None:
             raise RuntimeError("retreat() before the first step()")

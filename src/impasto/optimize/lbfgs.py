@@ -48,6 +48,8 @@ class Lbfgs:
         self._s: list[Tensor] = []
         self._y: list[Tensor] = []
         self._rho: list[Tensor] = []
+        self._gamma = torch.zeros(())
+        """γ of H₀ = γ·P: of the latest pair that entered, before any that of the first step."""
         self._x: Tensor | None = None
         self._g: Tensor | None = None
 
@@ -66,18 +68,25 @@ class Lbfgs:
         self._s, self._y, self._rho = [], [], []
         return self._move()
 
+    def mark(self) -> object:
+        """What `back_to` needs: the point, the gradient there, and the length of steps."""
+        return self._x, self._g, self.shrink
+
+    def back_to(self, mark: object) -> None:
+        """Forgets the one step made since the mark, but not its pair, which a retreat drops."""
+        self._x, self._g, self.shrink = mark  # type: ignore[misc]
+
     def _remember(self, x: Tensor, gradient: Tensor, x_before: Tensor, gradient_before: Tensor) -> None:
         s, y = (
             torch.sub(now.flatten(), before.flatten(), out=self._rows.take(now))
             for now, before in ((x, x_before), (gradient, gradient_before))
         )
-        curvature = torch.dot(s, y)
-        if not curvature > 1e-10 * torch.dot(y, y):
-            self._rows.give(s, y)
-            return
+        sy = torch.dot(s, y)
+        rho = _rho(sy, torch.dot(y, y))
+        self._gamma = torch.where(rho > 0, sy / torch.dot(y, self._measured(y)), self._gamma)
         self._s.append(s)
         self._y.append(y)
-        self._rho.append(1 / curvature)
+        self._rho.append(rho)
         if len(self._s) > self.history:
             self._rows.give(self._s.pop(0), self._y.pop(0))
             del self._rho[0]
@@ -100,16 +109,15 @@ class Lbfgs:
         if not self._s:
             down = self._measured(gradient)
             length = self.shrink * self.first_step_rms * gradient.numel() ** 0.5
-            scale: Tensor = length / down.norm().clamp_min(torch.finfo(gradient.dtype).tiny)
-            return -down * scale
+            self._gamma = length / down.norm().clamp_min(torch.finfo(gradient.dtype).tiny)
+            return -down * self._gamma
         q = gradient.clone()
         alphas = []
         for s, y, rho in zip(reversed(self._s), reversed(self._y), reversed(self._rho), strict=True):
             alpha = rho * torch.dot(s, q)
             q.addcmul_(alpha, y, value=-1)
             alphas.append(alpha)
-        y = self._y[-1]
-        q = self._measured(q) * (1 / (self._rho[-1] * torch.dot(y, self._measured(y))))
+        q = self._measured(q) * self._gamma
         for s, y, rho, alpha in zip(self._s, self._y, self._rho, reversed(alphas), strict=True):
             q.addcmul_(alpha - rho * torch.dot(y, q), s)
         return q.neg_()
@@ -124,7 +132,7 @@ class Lbfgs:
         """All that a later `restore` needs to go on exactly; valid until the next step, which may write over it."""
         state = {"shrink": torch.tensor(self.shrink)}
         if self._x is not None and self._g is not None:
-            state |= {"x": self._x, "g": self._g}
+            state |= {"x": self._x, "g": self._g, "gamma": self._gamma}
         state |= {f"s.{i:04d}": s for i, s in enumerate(self._s)}
         return state | {f"y.{i:04d}": y for i, y in enumerate(self._y)}
 
@@ -137,4 +145,10 @@ class Lbfgs:
         self._s, self._y = (
             [self._rows.take(x).copy_(state[name]) for name in sorted(state) if name.startswith(kind)] for kind in ("s.", "y.")
         )
-        self._rho = [1 / torch.dot(s, y) for s, y in zip(self._s, self._y, strict=True)]
+        self._gamma = state["gamma"].to(device)
+        self._rho = [_rho(torch.dot(s, y), torch.dot(y, y)) for s, y in zip(self._s, self._y, strict=True)]
+
+
+def _rho(sy: Tensor, yy: Tensor) -> Tensor:
+    """1/s·y, or 0 for a pair without positive curvature, which then changes nothing: a device need not be asked which it is."""
+    return torch.where(sy > 1e-10 * yy, 1 / sy, 0.0)

@@ -31,6 +31,10 @@ class Measured(Protocol):
     def gradient(self) -> Tensor:
         """The gradient, with the shape of x."""
 
+    @property
+    def finite(self) -> bool:
+        """Whether every entry of the gradient is a finite number."""
+
 
 class Optimizer(Protocol):
     """Gives the next point, and another one when that went wrong."""
@@ -40,6 +44,12 @@ class Optimizer(Protocol):
 
     def retreat(self) -> Tensor:
         """Another, shorter step from the last point."""
+
+    def mark(self) -> object:
+        """What `back_to` needs, valid until the step after the next."""
+
+    def back_to(self, mark: object) -> None:
+        """Forgets the one step made since the mark; only for a retreat at once."""
 
     def state(self) -> dict[str, Tensor]:
         """All that `restore` needs; valid until the next step, which may write over it."""
@@ -66,6 +76,7 @@ class Loop(Generic[E]):
     evaluate: Callable[[Tensor], E]
     optimizer: Optimizer
     x: Tensor
+    ahead: bool = False
     iteration: int = 0
     last_good: float | None = None
     rollbacks: list[Rollback] = field(default_factory=list)
@@ -73,21 +84,26 @@ class Loop(Generic[E]):
     scale: float | None = None
     """Makes the first gradient's root mean square 1, so that neither optimiser depends on the size of J's weights."""
 
-    def advance(self) -> tuple[Tensor, E] | None:
+    def __post_init__(self) -> None:
+        self._begun: E | None = None
+
+    def advance(self, *, last: bool = False) -> tuple[Tensor, E] | None:
         """One iteration: the good point and its evaluation, or None when it was bad and the loop went back.
 
-        Raises RunError when the start is bad, or after too many retreats in a row.
+        `last`: nothing will come after it, so nothing is begun ahead.  Raises RunError when the start is bad, or after too many
+        retreats in a row.
         """
-        x = self.x
-        evaluation = self.evaluate(x)
+        x, evaluation = self.x, self.evaluate(self.x) if self._begun is None else self._begun
+        mark = self.optimizer.mark()
+        # Before the first good evaluation nothing is known to go back to.
+        ahead = self._step(x, evaluation) if self.ahead and not last and self.scale is not None else None
+        self._begun = None if ahead is None else self.evaluate(ahead)
         self.iteration += 1
         reason = self._fault(evaluation)
         if reason is None:
             self.last_good = evaluation.value
             self.retreats_in_a_row = 0
-            if self.scale is None:
-                self.scale = _one_over_rms(evaluation.gradient)
-            self.x = self.optimizer.step(x, self.scale * evaluation.gradient)
+            self.x = self._step(x, evaluation) if ahead is None else ahead
             return x, evaluation
         if self.last_good is None:
             raise RunError(f"the objective at the start image cannot be used: {reason}; check the weights of the terms")
@@ -95,14 +111,22 @@ class Loop(Generic[E]):
         self.retreats_in_a_row += 1
         if self.retreats_in_a_row > MAX_RETREATS_IN_A_ROW:
             raise RunError(f"{MAX_RETREATS_IN_A_ROW} steps in a row failed ({reason}); check the weights of the terms")
+        if ahead is not None:
+            self.optimizer.back_to(mark)
+            self._begun = None
         self.x = self.optimizer.retreat()
         return None
+
+    def _step(self, x: Tensor, evaluation: E) -> Tensor:
+        if self.scale is None:
+            self.scale = _one_over_rms(evaluation.gradient)
+        return self.optimizer.step(x, self.scale * evaluation.gradient)
 
     def _fault(self, evaluation: E) -> str | None:
         value = evaluation.value
         if not math.isfinite(value):
             return f"J is {value}"
-        if not bool(torch.isfinite(evaluation.gradient).all()):
+        if not evaluation.finite:
             return "the gradient is not finite"
         if self.last_good is not None and value > JUMP * self.last_good:
             return f"J jumped from {self.last_good:.6g} to {value:.6g}"

@@ -135,7 +135,7 @@ class Run:
         loop = self._loop = self._loop or self._enter()
         level = self.levels[self.level]
         stepping = time.perf_counter()
-        good = loop.advance()
+        good = loop.advance(last=loop.iteration == level.iterations)
         pace.observe(level.canvas_pixels(self.settings.margin), loop.iteration - 1, time.perf_counter() - stepping)
         rolled_back = None
         if good is None:
@@ -211,7 +211,7 @@ class Run:
             )
             x = self._canvas(start)
         goal = objective.build(self.settings, self.vgg, content, styles, grams=style_cache.grams)
-        return Loop(self._evaluator(self.vgg, goal), optimizer_for(self.settings), x)
+        return Loop(self._evaluator(self.vgg, goal), optimizer_for(self.settings), x, ahead=self.vgg.device.type != "cpu")
 
     def _leave(self) -> None:
         if self._best is not None and self._first is not None:
