@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,3 +104,18 @@ def test_content_of_another_size_is_refused_also_in_bands() -> None:
     evaluate = Whole(vgg, build(settings, vgg, content, [style]))
     with pytest.raises(ValueError, match="position by position"):
         evaluate(content[:, :, :60])
+
+
+def test_no_evaluation_loads_sympy() -> None:
+    """PyTorch imports it for gradients that are handed to autograd, which takes longer than a step."""
+    code = (
+        "import sys, torch\n"
+        "from impasto.evaluate import Whole\n"
+        "from impasto.objective import build\n"
+        "from impasto.presets import resolve\n"
+        "from impasto.vgg import load\n"
+        "x, vgg = torch.rand(1, 3, 16, 16), load('vgg19')\n"
+        "Whole(vgg, build(resolve({}), vgg, x, [x.flip(3)]))(x)\n"
+        "sys.exit('sympy' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -149,6 +149,24 @@ def test_the_time_left_is_right_within_a_fifth_after_a_twentieth_of_the_run(
     assert worst(steps, 0.0, until=0.9 if machine.jitter else 1.0) <= 0.2
 
 
+def test_a_trial_that_was_held_up_spoils_no_forecast_after_a_twentieth_of_the_run(on: Callable[[Machine], Clock]) -> None:
+    clock = on(MACHINES["two cores"])
+    run = run_of(clock, size=1024)
+    honest = trial.cost_of
+
+    def held_up(*args: Any, **options: Any) -> trial.Cost:
+        cost = honest(*args, **options)
+        return cost._replace(step=2 * cost.step)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(trial, "cost_of", held_up)
+        expected = run.seconds_left()
+    begun = clock.now
+    steps = followed(run, clock)
+    assert expected > 1.5 * (steps[-1][0] - begun)
+    assert worst(steps, begun) <= 0.2
+
+
 @pytest.mark.parametrize("machine", [machine for machine in MACHINES.values() if not machine.jitter])
 def test_what_a_run_is_expected_to_take_before_its_start_is_right_within_a_fifth(
     on: Callable[[Machine], Clock], machine: Machine

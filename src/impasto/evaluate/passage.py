@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from impasto.vgg import Vgg
@@ -37,13 +38,39 @@ class _Begin(torch.autograd.Function):
         return None, None
 
 
+class _Incoming:
+    """The gradient at a graph's end, when it is known."""
+
+    gradient: Tensor | None = None
+
+
+class _End(torch.autograd.Function):
+    """A number for the end of a graph, whose gradient there is what `incoming` holds on the way back.
+
+    `torch.autograd.grad` with gradients given to it imports sympy at its first call, which takes longer than a step.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, incoming: _Incoming) -> Tensor:
+        ctx.incoming = incoming
+        return x.new_zeros(())
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, one: Tensor) -> tuple[Tensor | None, None]:
+        del one
+        gradient, ctx.incoming.gradient = ctx.incoming.gradient, None
+        return gradient, None
+
+
 @dataclass(frozen=True)
 class _Link:
-    """One stretch of the network, from where its graph starts to where it ends, and the layer's features there."""
+    """One stretch of the network: where its graph starts, a number for its end, the gradient there, the layer's features."""
 
     layer: str
     start: GradientEdge
-    end: GradientEdge
+    end: Tensor
+    incoming: _Incoming
     features: Tensor
 
 
@@ -70,11 +97,12 @@ class Passage:
             with torch.enable_grad():
                 begin = _Begin.apply(start, torch.zeros(0, requires_grad=True))  # type: ignore[no-untyped-call]
                 end = vgg.stretch(begin, after, layer, pooled=after is not None and not self._chain)
-            edges = get_gradient_edge(begin), get_gradient_edge(end)
+                edge, incoming = get_gradient_edge(begin), _Incoming()
+                number = _End.apply(end, incoming)  # type: ignore[no-untyped-call]
             start, after = end.detach(), layer
             del begin, end
             see(layer, slice(0, start.shape[2]), vgg.shown(start, rgb.dtype))
-            self._chain.append(_Link(layer, *edges, start))
+            self._chain.append(_Link(layer, edge, number, incoming, start))
 
     def back(self, pull: Pull) -> Tensor:
         """The gradient at rgb, [1, 3, H, W], of what `pull` gives at the layers; 0 for a path without layers."""
@@ -82,24 +110,24 @@ class Passage:
         unit = self._largest(pull) if self._vgg.dtype == torch.float16 and self._chain else None
         gradient: Tensor | None = None
         while self._chain:
-            gradient, start, end = self._at_end(self._chain.pop(), pull, unit, gradient)
-            (gradient,) = torch.autograd.grad(end, start, gradient)
+            start, end = self._at_end(self._chain.pop(), pull, unit, gradient)
+            (gradient,) = torch.autograd.grad(end, start)
         if gradient is None:
             return torch.zeros(self._entered.shape, dtype=self._dtype, device=self._entered.device)
         if self._opening is not None and self._marks is not None:
             gradient = self._opening.backward(self._entered, gradient, marks=self._marks, pull=partial(self._in_band, pull))
         return self._vgg.entrance_slope(gradient, self._dtype, unit)
 
-    def _at_end(
-        self, link: _Link, pull: Pull, unit: Tensor | None, gradient: Tensor | None
-    ) -> tuple[Tensor, GradientEdge, GradientEdge]:
-        """The gradient at a link's end, with that of its layer's terms, and the link's graph; its features are done with."""
+    def _at_end(self, link: _Link, pull: Pull, unit: Tensor | None, gradient: Tensor | None) -> tuple[GradientEdge, Tensor]:
+        """A link's graph, the gradient at its end with that of its layer's terms put there; its features are done with."""
         features = self._vgg.shown(link.features, self._dtype)
         rows = slice(0, features.shape[2])
         if features is link.features:
-            return pull(link.layer, rows, features, gradient), link.start, link.end
-        own = self._vgg.unshown(pull(link.layer, rows, features, None), unit)
-        return own if gradient is None else gradient.add_(own), link.start, link.end
+            link.incoming.gradient = pull(link.layer, rows, features, gradient)
+        else:
+            own = self._vgg.unshown(pull(link.layer, rows, features, None), unit)
+            link.incoming.gradient = own if gradient is None else gradient.add_(own)
+        return link.start, link.end
 
     def _in_band(self, pull: Pull, rows: slice, features: Tensor, into: Tensor) -> None:
         """Adds the gradient of the first layer's terms in a band."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from impasto.losses.statistic import PIXELS, Statistic
@@ -39,6 +40,16 @@ class VariationTerm:
         down = ((features[:, :, 1:, :] - features[:, :, :-1, :]).abs() * weight[:-1, :]).sum()
         right = ((features[:, :, :, 1:] - features[:, :, :, :-1]).abs() * weight[:, :-1]).sum()
         return Statistic(down + right, features.numel())
+
+    def pull(self, features: Tensor, upstream: Tensor, into: Tensor | None) -> Tensor:
+        """Σ of ± 1 at both pixels of each pair, 0 where they are equal; times what comes from above."""
+        into = torch.zeros_like(features) if into is None else into
+        for dim in (2, 3):
+            least = features.shape[dim] - 1
+            sign = torch.sub(features.narrow(dim, 1, least), features.narrow(dim, 0, least)).sign_().mul_(upstream)
+            into.narrow(dim, 1, least).add_(sign)
+            into.narrow(dim, 0, least).sub_(sign)
+        return into
 
     def score(self, total: Statistic) -> Tensor:
         """The mean, or the sum in units of 0..255."""

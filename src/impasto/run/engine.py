@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from impasto.images import resize
 from impasto.optimize import Adam, Bounds, Lbfgs, Loop, Optimizer, Rollback, Spectrum
 from impasto.run import levels, style_cache
 from impasto.run.inputs import Inputs
-from impasto.run.pace import Pace, Work
+from impasto.run.pace import Cost, Pace, Work
 from impasto.run.start import start_image
 from impasto.run.trial import pace_of
 from impasto.settings import Settings
@@ -55,6 +55,13 @@ class Record:
     iteration: int
     loss: float
     parts: Mapping[str, float]
+
+
+def _unmeasured(vgg: Vgg, style: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+    """Gram matrices of no style: what a step costs does not depend on them."""
+    del style
+    channels = {conv.name: conv.channels_out for conv in vgg.architecture.convs}
+    return {layer: torch.eye(channels[vgg.architecture.layer(layer)], device=vgg.device) for layer in layers}
 
 
 def optimizer_for(settings: Settings) -> Optimizer:
@@ -94,6 +101,7 @@ class Run:
         self.seconds = 0.0
         self.level_seconds = [0.0] * len(self.levels)
         self._pace: Pace | None = None
+        self._try_again: Callable[[], list[Cost]] | None = None
         self._loop: Loop[Evaluation] | None = None
         self._best: tuple[float, Tensor] | None = None
         self._first: float | None = None
@@ -148,6 +156,10 @@ class Run:
         rgb = loop.x if self._best is None else self._best[1] if good is None else good[0]
         if loop.iteration > level.iterations:
             self._leave()
+        left = pace.left(self.works(at), done=loop.iteration)
+        if self._try_again is not None and pace.again(sum(self.level_seconds), left):
+            pace.tried_again(self._try_again())
+            left = pace.left(self.works(at), done=loop.iteration)
         spent = time.perf_counter() - begun
         self.seconds += spent
         self.level_seconds[at] += spent
@@ -163,7 +175,7 @@ class Run:
             last.loss,
             last.parts,
             rolled_back,
-            pace.left(self.works(at), done=loop.iteration),
+            left,
             self._cut(rgb),
         )
 
@@ -236,8 +248,8 @@ class Run:
         `always`: even if the run is so short that this would be a notable part of it.
         """
         if self._pace is None:
-            self._pace = pace_of(
-                lambda x: self._evaluator(self.vgg, objective.build(self.settings, self.vgg, x, [x])),
+            self._pace, self._try_again = pace_of(
+                lambda x: self._evaluator(self.vgg, objective.build(self.settings, self.vgg, x, [x], grams=_unmeasured)),
                 lambda: optimizer_for(self.settings),
                 history=self.settings.lbfgs_history if self.settings.optimizer == "lbfgs" else 0,
                 works=self.works(self.level),

@@ -3,13 +3,15 @@
 A step on a canvas of p pixels takes a + b·p seconds, and h·(c + d·p) for the h correction pairs that L-BFGS has gathered by
 then.  What does not grow with the picture (a, c) weighs most on the small levels, with which a run begins; from these alone the
 time of the large ones cannot be told.  So small sizes are tried out before the first step (trial.py).  The law is fitted to
-them and to the first steps of the run; from then on its scale is what the latest steps took.
+them and to the first steps of the run; from then on its scale is what the latest steps took.  The sizes are tried
+again a little later, since something else may have held up the first trials, which no step of a small level would tell.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from statistics import median
 from typing import Final, NamedTuple
 
 ENTRY: Final = 0.6
@@ -17,6 +19,9 @@ ENTRY: Final = 0.6
 
 _FIRST: Final = 20
 """The steps to which the law is fitted."""
+
+_AGAIN: Final = (0.01, 0.02, 0.03)
+"""The shares of the run after which the sizes are tried once more, if all that together takes less than the first."""
 
 _MEMORY: Final = 0.97
 """The weight of a step against the one after it: about thirty of them count."""
@@ -71,25 +76,46 @@ class Pace:
 
     def __init__(self, history: int, tried: Sequence[Cost] = ()) -> None:
         self.history = history
-        self._tried = [(cost.pixels, cost.step, 1) for cost in tried]
+        self._tried = {cost.pixels: [cost.step] for cost in tried}
         self._first: dict[int, tuple[float, int]] = {}
-        self._observed = 0
-        self._step = line(self._tried)
+        self._observed = self._latest = 0
+        self._refit()
         self._pair = line((cost.pixels, cost.pair, 1) for cost in tried)
         self._took = self._expected = 1.0
 
     def observe(self, pixels: int, iteration: int, seconds: float) -> None:
         """One step of the run; its iteration counts from 0 at each level."""
         self._observed += 1
+        self._latest = pixels
         if self._observed <= _FIRST:
             pairs = self._pairs(iteration + 1) - self._pairs(iteration)
             total, times = self._first.get(pixels, (0.0, 0))
             self._first[pixels] = total + seconds - pairs * self._pair.at(pixels), times + 1
-            self._step = line([*self._tried, *((p, total / n, n) for p, (total, n) in self._first.items())])
+            self._refit()
             self._took = self._expected = self._observed * self._step.at(pixels)
         else:
             self._took = _MEMORY * self._took + seconds
             self._expected = _MEMORY * self._expected + self._law(pixels, iteration, iteration + 1)
+
+    def again(self, done: float, left: float) -> bool:
+        """Whether it is time to try the sizes once more, `done` and `left` seconds after and before the run's ends."""
+        trials = list(self._tried.values())
+        times = max(map(len, trials), default=0) - 1
+        # A trial is an evaluation and what an entry takes, about.
+        spent = 2 * sum(map(median, trials)) * (1 + times)
+        return 0 <= times < len(_AGAIN) and done > _AGAIN[times] * (done + left) and spent < _AGAIN[0] * (done + left)
+
+    def tried_again(self, costs: Iterable[Cost]) -> None:
+        """Takes the median of all trials of a size."""
+        before = self._step.at(self._latest)
+        for cost in costs:
+            self._tried[cost.pixels].append(cost.step)
+        self._refit()
+        self._expected *= self._step.at(self._latest) / before
+
+    def _refit(self) -> None:
+        tried = ((pixels, median(seconds), 1) for pixels, seconds in self._tried.items())
+        self._step = line([*tried, *((p, total / n, n) for p, (total, n) in self._first.items())])
 
     def left(self, works: Sequence[Work], *, done: int = 0) -> float:
         """Seconds for some levels, of the first of which so many steps are done; 0 while nothing was tried or observed."""

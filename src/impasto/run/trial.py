@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 import torch
 from torch import Tensor
@@ -38,6 +38,13 @@ _STRIDE: Final = 16
 _STEPS: Final = 10
 
 
+class Trial(NamedTuple):
+    """The pace that was found, and what tries its sizes once more; None for a run too short to gain from that."""
+
+    pace: Pace
+    again: Callable[[], list[Cost]] | None
+
+
 def pace_of(
     evaluator: Callable[[Tensor], Evaluator],
     optimizer: Callable[[], Optimizer],
@@ -48,7 +55,7 @@ def pace_of(
     min_side_px: int,
     device: torch.device,
     always: bool,
-) -> Pace:
+) -> Trial:
     """The pace of a run that does these works and ends at the size `final` (height, width).
 
     `evaluator` gives one for a picture [1, 3, H, W], `optimizer` a fresh one that keeps `history` correction pairs.  Sizes grow
@@ -59,26 +66,25 @@ def pace_of(
     one_trial = ENTRY + evaluations
     short = one_trial * size[0] * size[1] > MOST_SHARE * sum(work.pixels * work.steps for work in works)
     if short and not always:
-        return Pace(history)
+        return Trial(Pace(history), None)
 
-    def try_out(times: int) -> Cost:
+    def try_out(size: tuple[int, int]) -> Cost:
         noise = torch.rand((1, 3, *size), generator=torch.Generator().manual_seed(0)).to(device)
-        return cost_of(evaluator(noise), optimizer(), noise, history=history, evaluations=times)
+        return cost_of(evaluator(noise), optimizer(), noise, history=history, evaluations=evaluations)
 
-    size, first = _at_least(min_side_px, fit(final, min(_WARM_UP_PX, max(final)))), size
-    try_out(1)
-    size = first
+    try_out(_at_least(min_side_px, fit(final, min(_WARM_UP_PX, max(final)))))
     begun = time.perf_counter()
-    costs: list[Cost] = []
+    sizes, costs = [size], list[Cost]()
     while True:
-        costs.append(try_out(evaluations))
+        costs.append(try_out(sizes[-1]))
         pace = Pace(history, costs)
         budget = min(MOST_SECONDS, MOST_SHARE * pace.left(works)) - (time.perf_counter() - begun)
         least = _SECOND * costs[0].pixels if len(costs) == 1 and not short else 0
         affordable = min(pace.pixels_for(budget / one_trial), _STRIDE * costs[-1].pixels) if budget > 0 else 0
-        size = _at_least(min_side_px, _within(final, max(least, affordable)))
-        if size[0] * size[1] < _GROWTH * costs[-1].pixels:
-            return pace
+        larger = _at_least(min_side_px, _within(final, max(least, affordable)))
+        if larger[0] * larger[1] < _GROWTH * costs[-1].pixels:
+            return Trial(pace, None if short else lambda: list(map(try_out, sizes)))
+        sizes.append(larger)
 
 
 def _within(size: tuple[int, int], pixels: float) -> tuple[int, int]:
@@ -94,9 +100,9 @@ def _at_least(side_px: int, size: tuple[int, int]) -> tuple[int, int]:
 def cost_of(evaluate: Evaluator, optimizer: Optimizer, x: Tensor, *, history: int, evaluations: int) -> Cost:
     """What a step costs at the size of x: [1, 3, H, W], all in 0..1; `optimizer` is a fresh one that keeps `history` pairs.
 
-    The last of so many evaluations counts.
+    The fastest of so many evaluations counts: others may be held up by something else, or warm up a device.
     """
-    evaluation = [_timed(lambda: evaluate(x).gradient)[1] for _ in range(evaluations)][-1]
+    evaluation = min(_timed(lambda: evaluate(x).gradient)[1] for _ in range(evaluations))
     seconds: list[float] = []
     point = x
     for _ in range(_STEPS):
