@@ -10,16 +10,18 @@ that α, β and γ mean the same at every size and for every style (docs/objecti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import torch
 from torch import Tensor
 
 from impasto.errors import InvalidSettings
-from impasto.losses import PIXELS, ContentTerm, GramTerm, Statistic, Term, VariationTerm
+from impasto.losses import PIXELS, ContentTerm, GramTerm, Pieces, Statistic, Term, VariationTerm
+from impasto.losses.bands import measure
 from impasto.losses.gram import gram_distance, measure_gram
+from impasto.losses.pieces import Store
 from impasto.settings import Settings, canonical_layer
 from impasto.vgg import Vgg
 
@@ -69,82 +71,136 @@ class Objective:
         return total.detach(), {name: value.detach() for name, value in parts.items()}, list(upstream)
 
 
-def style_grams(vgg: Vgg, style: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+See = Callable[[str, slice, slice, Tensor], None]
+"""Gets a layer, rows and columns of it, and their features [1, C, rows, columns], which are its own only until it returns."""
+
+
+class Survey(Protocol):
+    """How a picture goes through the network to be measured: whole, in tiles, or shared by several processes."""
+
+    @property
+    def name(self) -> str:
+        """What sums depend on in their last bit."""
+
+    def show(self, vgg: Vgg, rgb: Tensor, layers: Sequence[str], see: See) -> None:
+        """Shows every cell of the layers once; of several processes each shows its share.  rgb: [1, 3, H, W]."""
+
+    def merge(self, statistics: Sequence[Statistic]) -> list[Statistic]:
+        """With those of the other processes."""
+
+
+class WholeSurvey:
+    """The whole picture at once."""
+
+    name: Final = "whole"
+
+    def show(self, vgg: Vgg, rgb: Tensor, layers: Sequence[str], see: See) -> None:
+        """What Survey says."""
+        vgg.show(rgb, layers, lambda layer, rows, features: see(layer, rows, slice(0, features.shape[3]), features))
+
+    def merge(self, statistics: Sequence[Statistic]) -> list[Statistic]:
+        """Itself."""
+        return list(statistics)
+
+
+WHOLE: Final = WholeSurvey()
+
+
+def style_grams(vgg: Vgg, style: Tensor, layers: Sequence[str], survey: Survey = WHOLE) -> dict[str, Tensor]:
     """One style's own Gram matrices, averaged over positions: {layer: [C, C]}; style: [1, 3, H, W], sRGB-encoded, 0..1."""
     sums: dict[str, Statistic] = {}
 
-    def see(layer: str, rows: slice, features: Tensor) -> None:
-        del rows
-        statistic = measure_gram(features)
+    def see(layer: str, rows: slice, columns: slice, features: Tensor) -> None:
+        del rows, columns
+        statistic = wide(measure_gram(features))
         sums[layer] = sums[layer] + statistic if layer in sums else statistic
 
-    vgg.show(style, layers, see)
-    return {layer: sums[vgg.architecture.layer(layer)].mean() for layer in layers}
+    survey.show(vgg, style, layers, see)
+    path = vgg.path(layers)
+    merged = dict(zip(path, survey.merge([sums[layer] for layer in path]), strict=True))
+    return {layer: merged[vgg.architecture.layer(layer)].mean().to(style.dtype) for layer in layers}
 
 
-Grams = Callable[[Vgg, Tensor, Sequence[str]], dict[str, Tensor]]
+def wide(statistic: Statistic) -> Statistic:
+    """In float64, where the device has it: sums of many pieces lose nothing then."""
+    total = statistic.total
+    return Statistic(total if total.device.type == "mps" else total.double(), statistic.count)
+
+
+Grams = Callable[[Vgg, Tensor, Sequence[str], Survey], dict[str, Tensor]]
 """What gives the Gram matrices of a style: `style_grams`, or one that remembers what it gave."""
 
 
-def style_targets(vgg: Vgg, styles: Sequence[Tensor], layers: Sequence[str], *, grams: Grams = style_grams) -> dict[str, Tensor]:
+def style_targets(
+    vgg: Vgg, styles: Iterable[Tensor], layers: Sequence[str], *, grams: Grams = style_grams, survey: Survey = WHOLE
+) -> dict[str, Tensor]:
     """Target Gram matrices {layer: [C, C]}: the equal blend of the styles' own; styles: [1, 3, H, W], sRGB-encoded, 0..1."""
-    share = 1 / len(styles)
-    targets: dict[str, Tensor] = {}
-    for style in styles:
-        for layer, gram in grams(vgg, style, layers).items():
-            targets[layer] = targets[layer] + gram * share if layer in targets else gram * share
-    return targets
+    own = [grams(vgg, style, layers, survey) for style in styles]
+    return {layer: torch.stack([each[layer] for each in own]).mean(0) for layer in layers}
 
 
 @torch.no_grad()
-def build(settings: Settings, vgg: Vgg, content: Tensor, styles: Sequence[Tensor], *, grams: Grams = style_grams) -> Objective:
+def build(
+    settings: Settings,
+    vgg: Vgg,
+    content: Tensor,
+    styles: Iterable[Tensor],
+    *,
+    grams: Grams = style_grams,
+    survey: Survey = WHOLE,
+    store: Store | None = None,
+) -> Objective:
     """The objective of one level; content and styles: [1, 3, H, W], sRGB-encoded, 0..1, at that level's size.
 
-    `grams` measures a style.  Parts whose weight is 0 are left out.  Raises InvalidSettings when nothing is left.
+    `grams` measures a style; `survey`: how pictures go through the network; `store`: where content targets are
+    kept, None is in memory.  Parts whose weight is 0 are left out.  Raises InvalidSettings when nothing is left.
     """
     alpha, beta, gamma = settings.term_weights()
     weights = {"content": alpha, "style": beta, "variation": gamma}
-    normalize = settings.normalize == "targets"
     parts: list[Part] = []
     with vgg.exactly():
         if alpha > 0:
-            parts += _content_parts(settings, vgg, content, normalize)
+            parts += _content_parts(settings, vgg, content, survey, store)
         if beta > 0:
-            parts += _style_parts(settings, vgg, styles, grams, normalize)
+            parts += _style_parts(settings, vgg, styles, grams, survey)
     if gamma > 0:
         variation = VariationTerm(settings.variation_reduction)
-        scale = _scale(variation.score(variation.measure(content)), 1e-3) if normalize else 1.0
+        scale = _scale(variation.score(measure(variation, content)), 1e-3) if settings.normalize == "targets" else 1.0
         parts.append(Part("variation", variation, 1 / scale))
     if not parts:
         raise InvalidSettings("every term of the objective has weight 0; give content, style or variation a weight above 0")
     return Objective(tuple(parts), weights)
 
 
-def _content_parts(settings: Settings, vgg: Vgg, content: Tensor, normalize: bool) -> list[Part]:  # noqa: FBT001
-    parts = []
+def _content_parts(settings: Settings, vgg: Vgg, content: Tensor, survey: Survey, store: Store | None) -> list[Part]:
     weights = _positive(settings.content_layers)
-    seen: dict[str, list[Tensor]] = {}
-    vgg.show(content, weights, lambda layer, _, features: seen.setdefault(layer, []).append(features.clone()))
-    for layer in weights:
-        bands = seen[vgg.architecture.layer(layer)]
-        features = bands[0] if len(bands) == 1 else torch.cat(bands, dim=2)
-        term = ContentTerm(layer, features, settings.content_reduction)
-        still = Statistic(features.square().sum(), features.shape[2] * features.shape[3])
-        parts.append(Part("content", term, weights[layer] / (_scale(term.score(still)) if normalize else 1.0)))
+    height, width = content.shape[2:]
+    path = vgg.path(weights)
+    strides = {layer: vgg.architecture.stride(layer) for layer in path}
+    targets = {layer: Pieces((height // strides[layer], width // strides[layer]), store=store) for layer in path}
+    sums: dict[str, Statistic] = {}
+
+    def see(layer: str, rows: slice, columns: slice, features: Tensor) -> None:
+        targets[layer].add(rows, columns, features)
+        statistic = wide(Statistic(features.square().sum(), features.shape[2] * features.shape[3]))
+        sums[layer] = sums[layer] + statistic if layer in sums else statistic
+
+    survey.show(vgg, content, path, see)
+    still = dict(zip(path, survey.merge([sums[layer] for layer in path]), strict=True))
+    parts = []
+    for name, weight in weights.items():
+        layer = vgg.architecture.layer(name)
+        term = ContentTerm(name, targets[layer], settings.content_reduction)
+        scale = _scale(term.score(still[layer])) if settings.normalize == "targets" else 1.0
+        parts.append(Part("content", term, weight / scale))
     return parts
 
 
-def _style_parts(
-    settings: Settings,
-    vgg: Vgg,
-    styles: Sequence[Tensor],
-    grams: Grams,
-    normalize: bool,  # noqa: FBT001
-) -> list[Part]:
+def _style_parts(settings: Settings, vgg: Vgg, styles: Iterable[Tensor], grams: Grams, survey: Survey) -> list[Part]:
     parts = []
     weights = _positive(settings.style_layers)
-    for layer, target in style_targets(vgg, styles, list(weights), grams=grams).items():
-        scale = _scale(gram_distance(torch.zeros_like(target), target)) if normalize else 1.0
+    for layer, target in style_targets(vgg, styles, list(weights), grams=grams, survey=survey).items():
+        scale = _scale(gram_distance(torch.zeros_like(target), target)) if settings.normalize == "targets" else 1.0
         parts.append(Part("style", GramTerm(layer, target), weights[layer] / scale))
     return parts
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tests.evaluate.cases import LAYERS, picture
 from tests.samples import TINY, WIDE, painting, photo, tiny_weights
 
-from impasto.evaluate import Tiled, Whole
-from impasto.evaluate.geometry import margin_px, tiles
+from impasto.evaluate import Tiled, TiledSurvey, Whole
+from impasto.evaluate.geometry import margin_px, overhead, tiles
 from impasto.objective import build
 from impasto.presets import resolve
 from impasto.vgg import Vgg, load, opening
@@ -24,16 +24,20 @@ WEIGHTS: dict[str, Any] = {"normalize": "none", "content_weight": 3.0, "style_we
 @pytest.mark.parametrize("pooling", ["max", "average"])
 @pytest.mark.parametrize("layers", LAYERS)
 @pytest.mark.parametrize(("size", "tile_px"), [((75, 91), 32), ((75, 91), 50), ((16, 130), 1)])
-def test_value_and_gradient_are_the_wholes(tile_px: int, pooling: Any, layers: dict[str, Any], size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("kept", [0, 2])
+def test_value_and_gradient_are_the_wholes(
+    tile_px: int, pooling: Any, layers: dict[str, Any], size: tuple[int, int], kept: int
+) -> None:
     vgg = Vgg(tiny_weights(TINY), pooling=pooling, dtype=torch.float64)
     content, style, other, x = (
         picture(a, torch.float64) for a in (photo(*size), painting(37, 45), painting(40, 40, 3), photo(*size, seed=5))
     )
-    objective = build(resolve({**WEIGHTS, **layers}), vgg, content, [style, other])
-    whole, found = Whole(vgg, objective)(x), Tiled(vgg, objective, tile_px)(x)
-    assert found.value == pytest.approx(whole.value, rel=1e-10)
-    assert found.parts == pytest.approx(whole.parts, rel=1e-10)
-    assert float((found.gradient - whole.gradient).norm() / whole.gradient.norm()) < 1e-10
+    whole = build(resolve({**WEIGHTS, **layers}), vgg, content, [style, other])
+    in_tiles = build(resolve({**WEIGHTS, **layers}), vgg, content, [style, other], survey=TiledSurvey(tile_px, whole.layers))
+    expected, found = Whole(vgg, whole)(x), Tiled(vgg, in_tiles, tile_px, kept)(x)
+    assert found.value == pytest.approx(expected.value, rel=1e-10)
+    assert found.parts == pytest.approx(expected.parts, rel=1e-10)
+    assert float((found.gradient - expected.gradient).norm() / expected.gradient.norm()) < 1e-10
 
 
 @pytest.mark.parametrize("layers", LAYERS)
@@ -118,7 +122,6 @@ def test_a_smaller_margin_would_not_do(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_overhead_is_what_margins_add() -> None:
-    vgg = Vgg(tiny_weights(TINY), dtype=torch.float64)
-    objective = build(resolve({}), vgg, picture(photo(40, 48), torch.float64), [picture(painting(37, 45), torch.float64)])
-    assert Tiled(vgg, objective, 1024).overhead((512, 384)) == 1
-    assert Tiled(vgg, objective, 1024).overhead((2048, 1024)) == pytest.approx((2048 + 160) / 2048)
+    path = (*VGG19.layers[:1], "conv5_1")
+    assert overhead((512, 384), 1024, VGG19, path) == 1
+    assert overhead((2048, 1024), 1024, VGG19, path) == pytest.approx((2048 + 160) / 2048)

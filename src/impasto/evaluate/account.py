@@ -6,11 +6,17 @@ every position comes once.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Final
+
 import torch
 from torch import Tensor
 
 from impasto.losses import PIXELS, Statistic, pull
+from impasto.losses.bands import bands
 from impasto.objective import Objective
+
+_ALL: Final = slice(None)
 
 
 class Account:
@@ -43,10 +49,17 @@ class Account:
             into = pull(term, features, self._slopes[at].to(features.dtype), into)
         return torch.zeros_like(features) if into is None else into
 
-    def see_pixels(self, rgb: Tensor) -> None:
-        """Measures the picture itself, [1, 3, H, W], whole."""
-        self.see(PIXELS, slice(None), slice(None), rgb)
+    def see_pixels(self, rgb: Tensor, own: slice | None = None) -> None:
+        """Measures the picture itself, [1, 3, H, W], or those of its rows that are our own."""
+        for rows, seen in self._bands(rgb, own):
+            self.see(PIXELS, rows, _ALL, seen)
 
-    def pull_pixels(self, rgb: Tensor, gradient: Tensor) -> Tensor:
-        """The gradient with that of the picture's own terms."""
-        return self.pull(PIXELS, slice(None), slice(None), rgb, gradient)
+    def pull_pixels(self, rgb: Tensor, gradient: Tensor, own: slice | None = None) -> Tensor:
+        """The gradient, with that of the picture's own terms added in place."""
+        for (rows, seen), (_, into) in zip(self._bands(rgb, own), self._bands(gradient, own), strict=True):
+            self.pull(PIXELS, rows, _ALL, seen, into)
+        return gradient
+
+    def _bands(self, rgb: Tensor, own: slice | None) -> Iterator[tuple[slice, Tensor]]:
+        terms = [self.objective.parts[at].term for at in self.objective.at(PIXELS)]
+        return bands(rgb, terms, own) if terms else iter(())

@@ -35,6 +35,20 @@ class Side:
 
 
 @dataclass(frozen=True)
+class Piece:
+    """Rows and columns of a layer, and their indices in the features at hand."""
+
+    rows: slice
+    columns: slice
+    inside: tuple[slice, slice, slice, slice]
+
+    @property
+    def any(self) -> bool:
+        """Whether there are cells in it."""
+        return bool(self.rows.stop > self.rows.start and self.columns.stop > self.columns.start)
+
+
+@dataclass(frozen=True)
 class Tile:
     """Rows and columns of one tile."""
 
@@ -46,6 +60,15 @@ class Tile:
         """Indices of the window in a tensor [1, C, H, W]."""
         rows, columns = self.rows.window, self.columns.window
         return slice(None), slice(None), slice(rows.start, rows.stop), slice(columns.start, columns.stop)
+
+    def core_in(self, rows: slice, stride: int) -> Piece:
+        """Where the core lies in some rows of its window's features of a layer."""
+        core, window = self.rows.core.cells(stride), self.rows.window.cells(stride)
+        across, left = self.columns.core.cells(stride), self.columns.window.cells(stride).start
+        top = window.start + rows.start
+        low, high = max(core.start, top), min(core.stop, window.start + rows.stop)
+        inside = (slice(None), slice(None), slice(low - top, high - top), slice(across.start - left, across.stop - left))
+        return Piece(slice(low, high), across, inside)
 
     @property
     def window_pixels(self) -> int:
@@ -70,6 +93,11 @@ def tiles(size: tuple[int, int], tile_px: int, architecture: Architecture, path:
     margin = margin_px(architecture, path)
     rows, columns = (_sides(length, max(stride, tile_px // stride * stride), stride, margin) for length in size)
     return [Tile(row, column) for row in rows for column in columns]
+
+
+def overhead(size: tuple[int, int], tile_px: int, architecture: Architecture, path: Sequence[str]) -> float:
+    """The pixels of all windows over those of a picture of `size` (height, width)."""
+    return sum(tile.window_pixels for tile in tiles(size, tile_px, architecture, path)) / (size[0] * size[1])
 
 
 def _sides(length: int, most: int, stride: int, margin: int) -> list[Side]:

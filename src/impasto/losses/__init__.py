@@ -2,13 +2,16 @@
 
 from impasto.losses.content import ContentTerm, content_loss
 from impasto.losses.gram import GramTerm, gram_matrix, style_loss
-from impasto.losses.statistic import PIXELS, Statistic, Term, pull
+from impasto.losses.pieces import Pieces
+from impasto.losses.statistic import PIXELS, Reaches, Statistic, Term, pull
 from impasto.losses.variation import VariationTerm, total_variation
 
 __all__ = [
     "PIXELS",
     "ContentTerm",
     "GramTerm",
+    "Pieces",
+    "Reaches",
     "Statistic",
     "Term",
     "VariationTerm",

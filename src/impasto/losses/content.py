@@ -6,11 +6,14 @@ The first form, of the deeplearning.ai course, means the same at every size, so 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Final, Literal
 
 from torch import Tensor
 
+from impasto.losses.pieces import Pieces
 from impasto.losses.statistic import Statistic
+
+_ALL: Final = slice(None)
 
 
 def content_loss(generated: Tensor, content: Tensor) -> Tensor:
@@ -28,10 +31,10 @@ def content_loss(generated: Tensor, content: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class ContentTerm:
-    """Content at one layer against the photograph's features [1, C, H, W]."""
+    """Content at one layer against the photograph's features [1, C, H, W]; in pieces, only its parts can be measured."""
 
     layer: str
-    target: Tensor
+    target: Tensor | Pieces
     reduction: Literal["mean", "sum"] = "mean"
 
     def measure(self, features: Tensor, weight: Tensor | None = None) -> Statistic:
@@ -39,7 +42,7 @@ class ContentTerm:
         if features.shape != self.target.shape:
             expected, came = list(self.target.shape), list(features.shape)
             raise ValueError(f"content is compared position by position: expected features {expected}, got {came}")
-        squares = (features - self.target).square()
+        squares = (features - self._target()).square_()
         if weight is not None:
             squares = squares * weight
         return Statistic(squares.sum(), features.shape[2] * features.shape[3])
@@ -60,5 +63,8 @@ class ContentTerm:
     def pull(self, features: Tensor, upstream: Tensor, into: Tensor | None) -> Tensor:
         """2·(f − t), times what comes from above."""
         if into is None:
-            return (features - self.target).mul_(2 * upstream)
-        return into.addcmul_(features - self.target, upstream, value=2)
+            return (features - self._target()).mul_(2 * upstream)
+        return into.addcmul_(features - self._target(), upstream, value=2)
+
+    def _target(self) -> Tensor:
+        return self.target if isinstance(self.target, Tensor) else self.target[_ALL, _ALL, _ALL, _ALL]

@@ -49,6 +49,15 @@ class Term(Protocol):
 
 
 @runtime_checkable
+class Reaches(Protocol):
+    """A term of the picture whose parts look at so many rows below their own, where there are any."""
+
+    @property
+    def reach(self) -> int:
+        """Rows."""
+
+
+@runtime_checkable
 class Pulls(Protocol):
     """A term that knows the gradient of its measure, and can add it to another in place."""
 

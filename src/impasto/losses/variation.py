@@ -5,7 +5,7 @@ Rudin, Osher, Fatemi 1992, in the l1 form that neural-style uses; there it is th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
@@ -28,34 +28,48 @@ def total_variation(rgb: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class VariationTerm:
-    """Variation of the picture; has no target."""
+    """Variation of the picture, or of some rows of it; has no target."""
 
     reduction: Literal["mean", "sum"] = "mean"
+    rows: int | None = None
+    """How many rows are its own, if not all: what is below them is compared with, but not counted."""
+
     layer: str = field(init=False, default=PIXELS)
+    reach: int = field(init=False, default=1)
 
     def measure(self, features: Tensor, weight: Tensor | None = None) -> Statistic:
         """(Σ |∂x|, number of values) of the picture [1, 3, H, W]; a weight holds for the upper or left pixel of a pair."""
-        if weight is None:
-            return Statistic(variation_sum(features), features.numel())
-        down = ((features[:, :, 1:, :] - features[:, :, :-1, :]).abs() * weight[:-1, :]).sum()
-        right = ((features[:, :, :, 1:] - features[:, :, :, :-1]).abs() * weight[:, :-1]).sum()
-        return Statistic(down + right, features.numel())
+        own = features[:, :, : self.rows]
+        down, right = (_difference(*pair).abs_() for pair in self._pairs(features))
+        if weight is not None:
+            down *= weight[: down.shape[2]]
+            right *= weight[: own.shape[2], :-1]
+        return Statistic(down.sum() + right.sum(), own.numel())
 
     def pull(self, features: Tensor, upstream: Tensor, into: Tensor | None) -> Tensor:
         """Σ of ± 1 at both pixels of each pair, 0 where they are equal; times what comes from above."""
         into = torch.zeros_like(features) if into is None else into
-        for dim in (2, 3):
-            least = features.shape[dim] - 1
-            sign = torch.sub(features.narrow(dim, 1, least), features.narrow(dim, 0, least)).sign_().mul_(upstream)
-            into.narrow(dim, 1, least).add_(sign)
-            into.narrow(dim, 0, least).sub_(sign)
+        for values, slopes in zip(self._pairs(features), self._pairs(into), strict=True):
+            sign = _difference(*values).sign_().mul_(upstream)
+            slopes[0].sub_(sign)
+            slopes[1].add_(sign)
         return into
+
+    def _pairs(self, x: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+        """Upper and lower, left and right pixels of the pairs that are its own."""
+        own = x[:, :, : self.rows]
+        lower = x[:, :, 1 : own.shape[2] + 1]
+        return (x[:, :, : lower.shape[2]], lower), (own[:, :, :, :-1], own[:, :, :, 1:])
 
     def score(self, total: Statistic) -> Tensor:
         """The mean, or the sum in units of 0..255."""
         return total.total * 255 if self.reduction == "sum" else total.mean()
 
     def part(self, rows: slice, columns: slice) -> VariationTerm:
-        """Itself: the pixels are always measured whole, since parts would not see the differences between them."""
-        del rows, columns
-        return self
+        """The term for some rows of all columns; its features are those and the row below, if there is one."""
+        del columns
+        return self if rows.stop is None else replace(self, rows=rows.stop - (rows.start or 0))
+
+
+def _difference(one: Tensor, other: Tensor) -> Tensor:
+    return other - one

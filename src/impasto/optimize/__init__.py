@@ -5,5 +5,6 @@ from impasto.optimize.bounds import Bounds
 from impasto.optimize.lbfgs import Lbfgs
 from impasto.optimize.loop import Loop, Optimizer, Rollback
 from impasto.optimize.spectrum import Spectrum
+from impasto.optimize.vectors import Vectors
 
-__all__ = ["Adam", "Bounds", "Lbfgs", "Loop", "Optimizer", "Rollback", "Spectrum"]
+__all__ = ["Adam", "Bounds", "Lbfgs", "Loop", "Optimizer", "Rollback", "Spectrum", "Vectors"]

@@ -33,7 +33,7 @@ class Adam:
         self._v: Tensor | None = None
 
     def step(self, x: Tensor, gradient: Tensor) -> Tensor:
-        """The next point from x and the gradient there."""
+        """The next point from x and the gradient there, which is used up."""
         self._x, self._g = x, gradient
         self.shrink = min(1.0, 2 * self.shrink)
         return self._move()
@@ -57,13 +57,15 @@ class Adam:
             raise RuntimeError("retreat() before the first step()")
         first, second = self.betas
         g = self._g
-        self._m = (1 - first) * g if self._m is None else first * self._m + (1 - first) * g
-        self._v = (1 - second) * g * g if self._v is None else second * self._v + (1 - second) * g * g
+        if self._m is None or self._v is None:
+            self._m, self._v = torch.zeros_like(g), torch.zeros_like(g)
+        self._m.mul_(first).add_(g, alpha=1 - first)
+        self._v.mul_(second).addcmul_(g, g, value=1 - second)
         self._steps += 1
-        m_hat = self._m / (1 - first**self._steps)
-        v_hat = self._v / (1 - second**self._steps)
-        moved = self._x - self.shrink * self.learning_rate * m_hat / (v_hat.sqrt() + self.epsilon)
-        return moved if self.bounds is None else self.bounds.clip(moved)
+        root = (self._v / (1 - second**self._steps)).sqrt_().add_(self.epsilon)
+        rate = self.shrink * self.learning_rate / (1 - first**self._steps)
+        moved = torch.div(self._m, root, out=root).mul_(-rate).add_(self._x)
+        return moved if self.bounds is None else self.bounds.clip_(moved)
 
     def state(self) -> dict[str, Tensor]:
         """All that a later `restore` needs to go on exactly."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 
@@ -19,11 +18,11 @@ class Bounds:
     lower: float
     upper: float
 
-    def clip(self, x: Tensor) -> Tensor:
-        """The nearest point of the box."""
-        return x.clamp(self.lower, self.upper)
+    def clip_(self, x: Tensor) -> Tensor:
+        """x, moved to the nearest point of the box."""
+        return x.clamp_(self.lower, self.upper)
 
     def free(self, x: Tensor, gradient: Tensor) -> Tensor:
         """Mask of the coordinates that descent may move: not on a face with −gradient pointing out."""
-        held = ((x <= self.lower) & (gradient > 0)) | ((x >= self.upper) & (gradient < 0))
-        return torch.logical_not(held)
+        below = (x <= self.lower).logical_and_(gradient > 0)
+        return below.logical_or_((x >= self.upper).logical_and_(gradient < 0)).logical_not_()

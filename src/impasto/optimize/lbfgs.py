@@ -7,14 +7,14 @@ then; a pair enters only with positive curvature; no step is longer than a limit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, Protocol
 
 import torch
 from torch import Tensor
 
 from impasto.optimize.bounds import Bounds
-from impasto.optimize.rows import Rows
+from impasto.optimize.vectors import Vectors
 
 FIRST_STEP_RMS: Final = 0.02
 MAX_STEP_RMS: Final = 0.05
@@ -25,6 +25,16 @@ wrong that J rises several-fold and steps have to be undone.
 """
 
 
+class Metric(Protocol):
+    """P of H₀ = γ·P, symmetric and positive definite, on tensors of x's shape."""
+
+    def apply_(self, x: Tensor) -> Tensor:
+        """P·x in x's place, and x."""
+
+    def square(self, x: Tensor) -> Tensor:
+        """xᵀ·P·x."""
+
+
 class Lbfgs:
     """One minimisation; the state is a few tensors and can be saved exactly."""
 
@@ -33,18 +43,20 @@ class Lbfgs:
         *,
         history: int = 50,
         bounds: Bounds | None = None,
-        metric: Callable[[Tensor], Tensor] | None = None,
+        metric: Metric | None = None,
+        vectors: Vectors | None = None,
         first_step_rms: float = FIRST_STEP_RMS,
         max_step_rms: float = MAX_STEP_RMS,
     ) -> None:
-        """`metric`: P of H₀ = γ·P, symmetric and positive definite, on tensors of x's shape; None is the identity."""
+        """`metric`: None is the identity; `vectors`: where the history is kept; None is in memory."""
         self.history = history
         self.bounds = bounds
         self.metric = metric
         self.first_step_rms = first_step_rms
         self.max_step_rms = max_step_rms
         self.shrink = 1.0
-        self._rows = Rows(2 * history + 2)
+        self._vectors = vectors or Vectors()
+        self._rows = self._vectors.rows(2 * history + 2)
         self._s: list[Tensor] = []
         self._y: list[Tensor] = []
         self._rho: list[Tensor] = []
@@ -54,19 +66,21 @@ class Lbfgs:
         self._g: Tensor | None = None
 
     def step(self, x: Tensor, gradient: Tensor) -> Tensor:
-        """The next point from x and the gradient there, both of any one shape."""
+        """The next point from x and the gradient there, both of any one shape; the gradient is used up."""
         if self._x is not None and self._g is not None:
             self._remember(x, gradient, self._x, self._g)
-        self._x, self._g = x, gradient
+        self._x, self._g = self._vectors.keep(x, self._x), self._vectors.keep(gradient, self._g)
         self.shrink = min(1.0, 2 * self.shrink)
-        return self._move()
+        return self._move(x, self._vectors.own(gradient, self._g))
 
     def retreat(self) -> Tensor:
         """Another, shorter step from the last point, the history dropped: the step from there went wrong."""
+        if self._x is None or self._g is None:
+            raise RuntimeError("retreat() before the first step()")
         self.shrink *= 0.5
         self._rows.give(*self._s, *self._y)
         self._s, self._y, self._rho = [], [], []
-        return self._move()
+        return self._move(self._x, self._g.clone())
 
     def mark(self) -> object:
         """What `back_to` needs: the point, the gradient there, and the length of steps."""
@@ -77,13 +91,13 @@ class Lbfgs:
         self._x, self._g, self.shrink = mark  # type: ignore[misc]
 
     def _remember(self, x: Tensor, gradient: Tensor, x_before: Tensor, gradient_before: Tensor) -> None:
-        s, y = (
-            torch.sub(now.flatten(), before.flatten(), out=self._rows.take(now))
-            for now, before in ((x, x_before), (gradient, gradient_before))
-        )
-        sy = torch.dot(s, y)
-        rho = _rho(sy, torch.dot(y, y))
-        self._gamma = torch.where(rho > 0, sy / torch.dot(y, self._measured(y)), self._gamma)
+        s, y = self._rows.take(x), self._rows.take(x)
+        self._vectors.subtract(x.view(-1), x_before.view(-1), s)
+        self._vectors.subtract(gradient.view(-1), gradient_before.view(-1), y)
+        sy, yy = self._vectors.dot(s, y), self._vectors.dot(y, y)
+        rho = _rho(sy, yy)
+        measured = yy if self.metric is None else self.metric.square(y.view_as(x))
+        self._gamma = torch.where(rho > 0, sy / measured, self._gamma)
         self._s.append(s)
         self._y.append(y)
         self._rho.append(rho)
@@ -91,42 +105,39 @@ class Lbfgs:
             self._rows.give(self._s.pop(0), self._y.pop(0))
             del self._rho[0]
 
-    def _move(self) -> Tensor:
-        if self._x is None or self._g is None:
-            raise RuntimeError("retreat() before the first step()")
-        x, gradient = self._x, self._g
-        free = self.bounds.free(x, gradient) if self.bounds is not None else None
-        reduced = gradient if free is None else gradient * free
-        direction = self._direction(reduced.flatten()).view_as(x)
+    def _move(self, x: Tensor, q: Tensor) -> Tensor:
+        """The next point from x, made in place of the gradient q there: there may be no memory for both."""
+        free = self.bounds.free(x, q) if self.bounds is not None else None
         if free is not None:
-            direction = direction * free
-        rms = direction.square().mean().sqrt()
-        moved = x + direction * (self.max_step_rms / rms).clamp(max=1.0)
-        return moved if self.bounds is None else self.bounds.clip(moved)
+            q *= free
+        self._direct(q)
+        if free is not None:
+            q *= free
+        rms = self._vectors.mean_square(q.view(-1)).sqrt()
+        # The direction is −q.
+        moved = q.mul_((self.max_step_rms / rms).clamp(max=1.0).neg_()).add_(x)
+        return moved if self.bounds is None else self.bounds.clip_(moved)
 
-    def _direction(self, gradient: Tensor) -> Tensor:
-        """−H·gradient by the two-loop recursion."""
+    def _direct(self, q: Tensor) -> None:
+        """H·q in place of q, by the two-loop recursion."""
+        flat = q.view(-1)
         if not self._s:
-            down = self._measured(gradient)
-            length = self.shrink * self.first_step_rms * gradient.numel() ** 0.5
-            self._gamma = length / down.norm().clamp_min(torch.finfo(gradient.dtype).tiny)
-            return -down * self._gamma
-        q = gradient.clone()
+            if self.metric is not None:
+                self.metric.apply_(q)
+            rms = self._vectors.mean_square(flat).sqrt()
+            self._gamma = self.shrink * self.first_step_rms / rms.clamp_min(torch.finfo(q.dtype).tiny)
+            q *= self._gamma
+            return
         alphas = []
         for s, y, rho in zip(reversed(self._s), reversed(self._y), reversed(self._rho), strict=True):
-            alpha = rho * torch.dot(s, q)
-            q.addcmul_(alpha, y, value=-1)
+            alpha = rho * self._vectors.dot(s, flat)
+            self._vectors.add(flat, -alpha, y)
             alphas.append(alpha)
-        q = self._measured(q) * self._gamma
+        if self.metric is not None:
+            self.metric.apply_(q)
+        q *= self._gamma
         for s, y, rho, alpha in zip(self._s, self._y, self._rho, reversed(alphas), strict=True):
-            q.addcmul_(alpha - rho * torch.dot(y, q), s)
-        return q.neg_()
-
-    def _measured(self, v: Tensor) -> Tensor:
-        """P·v of a flat v."""
-        if self.metric is None or self._x is None:
-            return v
-        return self.metric(v.view_as(self._x)).flatten()
+            self._vectors.add(flat, alpha - rho * self._vectors.dot(y, flat), s)
 
     def state(self) -> dict[str, Tensor]:
         """All that a later `restore` needs to go on exactly; valid until the next step, which may write over it."""
@@ -139,14 +150,19 @@ class Lbfgs:
     def restore(self, state: Mapping[str, Tensor], *, device: torch.device | str = "cpu") -> None:
         """Go on from a saved state, copied to the device."""
         self.shrink = float(state["shrink"])
-        x = state["x"].to(device, copy=True)
-        self._x, self._g = x, state["g"].to(device, copy=True)
-        self._rows = Rows(2 * self.history + 2)
-        self._s, self._y = (
-            [self._rows.take(x).copy_(state[name]) for name in sorted(state) if name.startswith(kind)] for kind in ("s.", "y.")
-        )
+        self._x, self._g = (self._vectors.keep(state[name].to(device, copy=True)) for name in ("x", "g"))
+        self._rows = self._vectors.rows(2 * self.history + 2)
+        self._s, self._y = ([self._row(state[name]) for name in sorted(state) if name.startswith(kind)] for kind in ("s.", "y."))
         self._gamma = state["gamma"].to(device)
-        self._rho = [_rho(torch.dot(s, y), torch.dot(y, y)) for s, y in zip(self._s, self._y, strict=True)]
+        dot = self._vectors.dot
+        self._rho = [_rho(dot(s, y), dot(y, y)) for s, y in zip(self._s, self._y, strict=True)]
+
+    def _row(self, values: Tensor) -> Tensor:
+        if self._x is None:
+            raise RuntimeError("rows are like x, which comes first")
+        row = self._rows.take(self._x)
+        self._vectors.copy(values, row)
+        return row
 
 
 def _rho(sy: Tensor, yy: Tensor) -> Tensor:

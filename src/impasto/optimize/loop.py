@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from impasto.errors import RunError
+from impasto.optimize.vectors import Vectors
 
 JUMP: Final = 10.0
 MAX_RETREATS_IN_A_ROW: Final = 20
@@ -40,7 +41,7 @@ class Optimizer(Protocol):
     """Gives the next point, and another one when that went wrong."""
 
     def step(self, x: Tensor, gradient: Tensor) -> Tensor:
-        """The next point from x and the gradient there."""
+        """The next point from x and the gradient there, which is used up."""
 
     def retreat(self) -> Tensor:
         """Another, shorter step from the last point."""
@@ -77,6 +78,7 @@ class Loop(Generic[E]):
     optimizer: Optimizer
     x: Tensor
     ahead: bool = False
+    vectors: Vectors = field(default_factory=Vectors)
     iteration: int = 0
     last_good: float | None = None
     rollbacks: list[Rollback] = field(default_factory=list)
@@ -119,8 +121,9 @@ class Loop(Generic[E]):
 
     def _step(self, x: Tensor, evaluation: E) -> Tensor:
         if self.scale is None:
-            self.scale = _one_over_rms(evaluation.gradient)
-        return self.optimizer.step(x, self.scale * evaluation.gradient)
+            self.scale = _one_over_rms(evaluation.gradient, self.vectors)
+        # In place: nothing else needs it, and there may be no memory for a second one.
+        return self.optimizer.step(x, evaluation.gradient.mul_(self.scale))
 
     def _fault(self, evaluation: E) -> str | None:
         value = evaluation.value
@@ -133,9 +136,12 @@ class Loop(Generic[E]):
         return None
 
 
-def _one_over_rms(gradient: Tensor) -> float:
-    """1/√mean(g²), computed relative to the largest entry, whose square may be beyond float32; 1 for no gradient."""
-    largest = float(gradient.abs().max())
-    if largest == 0:
-        return 1.0
-    return 1 / (largest * float((gradient / largest).square().mean().sqrt()))
+def _one_over_rms(gradient: Tensor, vectors: Vectors) -> float:
+    """1/√mean(g²); 1 for no gradient."""
+    flat = gradient.view(-1)
+    mean_square: float = vectors.mean_square(flat).item()
+    if 1e-30 < mean_square < 1e30:
+        return 1 / math.sqrt(mean_square)
+    # Squares may be beyond float32: those of shares of the mean size are not.
+    unit = vectors.mean_size(flat).item()
+    return 1.0 if unit == 0 else 1 / (unit * math.sqrt(vectors.mean_square(flat / unit).item()))

@@ -23,13 +23,24 @@ class Spectrum:
 
     power: float
 
-    def __call__(self, x: Tensor) -> Tensor:
-        """P·x of x [..., H, W]."""
+    def apply_(self, x: Tensor) -> Tensor:
+        """P·x of x [..., H, W], in its place, plane by plane."""
+        if self.power != 0:
+            for plane in x.view(-1, *x.shape[-2:]):
+                plane.copy_(self._plane(plane))
+        return x
+
+    def square(self, x: Tensor) -> Tensor:
+        """xᵀ·P·x."""
+        planes = x.view(-1, *x.shape[-2:])
         if self.power == 0:
-            return x
-        height, width = x.shape[-2:]
-        weights = _weights(height, width, self.power, x.dtype, x.device)
-        filtered: Tensor = torch.fft.irfft2(torch.fft.rfft2(x) * weights, s=(height, width))
+            return torch.dot(x.view(-1), x.view(-1))
+        return torch.stack([torch.dot(plane.reshape(-1), self._plane(plane).view(-1)) for plane in planes]).sum()
+
+    def _plane(self, plane: Tensor) -> Tensor:
+        waves = torch.fft.rfft2(plane)
+        waves *= _weights(*plane.shape, self.power, plane.dtype, plane.device)
+        filtered: Tensor = torch.fft.irfft2(waves, s=plane.shape)
         return filtered
 
 
@@ -37,6 +48,7 @@ class Spectrum:
 def _weights(height: int, width: int, power: float, dtype: torch.dtype, device: torch.device) -> Tensor:
     """w [H, ⌊W/2⌋ + 1]."""
     down, across = torch.fft.fftfreq(height, dtype=torch.float64), torch.fft.rfftfreq(width, dtype=torch.float64)
-    share = (down[:, None].square() + across[None].square()).sqrt() / 0.5**0.5
-    weights: Tensor = share.clamp_min(0.5**_OCTAVES).pow(-power)
+    weights: Tensor = (
+        (down.square()[:, None] + across.square()[None]).sqrt_().div_(0.5**0.5).clamp_min_(0.5**_OCTAVES).pow_(-power)
+    )
     return weights.to(dtype=dtype, device=device)

@@ -15,6 +15,7 @@ from impasto import objective
 from impasto.errors import NoProgress
 from impasto.evaluate import Evaluation, Evaluator, Whole
 from impasto.images import resize
+from impasto.objective import Survey
 from impasto.optimize import Adam, Bounds, Lbfgs, Loop, Optimizer, Rollback, Spectrum
 from impasto.run import levels, style_cache
 from impasto.run.inputs import Inputs
@@ -57,9 +58,9 @@ class Record:
     parts: Mapping[str, float]
 
 
-def _unmeasured(vgg: Vgg, style: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+def _unmeasured(vgg: Vgg, style: Tensor, layers: Sequence[str], survey: Survey) -> dict[str, Tensor]:
     """Gram matrices of no style: what a step costs does not depend on them."""
-    del style
+    del style, survey
     channels = {conv.name: conv.channels_out for conv in vgg.architecture.convs}
     return {layer: torch.eye(channels[vgg.architecture.layer(layer)], device=vgg.device) for layer in layers}
 

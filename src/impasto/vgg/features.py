@@ -154,8 +154,8 @@ class Vgg:
 
     def entrance_slope(self, gradient: Tensor, dtype: torch.dtype, unit: Tensor | None = None) -> Tensor:
         """A gradient at what `entrance` gave, where given in units of `unit`, as one at rgb, of rgb's dtype."""
-        gradient = gradient.to(dtype, memory_format=torch.contiguous_format)
-        return gradient * (self._gain if unit is None else self._gain * unit)
+        slope = torch.empty(gradient.shape, dtype=dtype, device=gradient.device)
+        return torch.mul(gradient.to(dtype), self._gain if unit is None else self._gain * unit, out=slope)
 
     def opening(self, path: Sequence[str]) -> Opening | None:
         """The first block in bands of rows, where that is possible: nobody sees its last output, and it is on our kernels."""
