@@ -21,7 +21,7 @@ import psutil
 from impasto import presets
 from impasto.run import Step, gather, prepare
 from impasto.run.allocator import keep_freed_memory
-from impasto.run.forecast import duration, expected_line, peak_bytes
+from impasto.run.forecast import duration, expected_line
 from impasto.run.target import Target
 from impasto.run.to_file import ToFile
 
@@ -67,7 +67,7 @@ def main() -> None:
     settings = presets.resolve(values)
     run = prepare(settings, gather(content, [style], settings))
     print(expected_line(run))
-    seconds, memory = run.seconds_left(), peak_bytes(run, run.levels)
+    seconds, memory = run.seconds_left(), run.budget.peak_bytes(run.budget.plans)
     startup = since_start()
     steps: list[tuple[float, Step]] = []
     begun = time.perf_counter()

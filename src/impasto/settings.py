@@ -7,10 +7,11 @@ form.  Nothing here imports torch, so that `impasto --help` starts in a blink.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     BaseModel,
@@ -79,6 +80,23 @@ def picture_size(value: object) -> object:
     if len(sides) not in {1, 2} or not all(type(side) is int and 1 <= side <= 100_000 for side in sides):
         raise wrong
     return sides if len(sides) == 2 else sides[0]
+
+
+_UNITS: Final = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
+
+
+def memory_size(value: object) -> object:
+    """`4GB`, `1.5 GiB`, `800MB`, or a number of bytes; 64 MB or more."""
+    number: object = value
+    if isinstance(value, str):
+        found = re.fullmatch(r"([0-9.]+)\s*([kmgt]?i?)b?", value.strip().lower())
+        try:
+            number = round(float(found[1]) * _UNITS[found[2]]) if found else value
+        except (KeyError, ValueError):
+            number = value
+    if number is not None and (type(number) is not int or number < 64e6):
+        raise ValueError(f"{value!r} is no amount of memory; write 4GB, 1.5GiB or 800MB, at least 64MB")
+    return number
 
 
 def weight(value: object) -> object:
@@ -163,6 +181,9 @@ class Settings(BaseModel):
     device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps")
     precision: Literal["auto", "float32", "bfloat16", "float16", "tf32"] = Field(
         "auto", description="number format inside the network; auto takes what the device computes fast"
+    )
+    memory: Annotated[int | None, BeforeValidator(memory_size)] = Field(
+        None, description="the most memory that the program may have, as 4GB; default: what is free"
     )
     bits: Literal[8, 16] = Field(8, description="bits a channel in the file: 16 for PNG and TIFF")
     quality: Annotated[int, Field(ge=1, le=100)] = Field(95, description="JPEG and WebP quality")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.evaluate.cases import LAYERS, picture
 from tests.samples import TINY, WIDE, painting, photo, tiny_weights
@@ -78,6 +78,7 @@ def test_the_gradient_has_no_seam_where_tiles_meet() -> None:
     assert float(error[~beside].mean() / scale) < 1e-9
 
 
+@settings(deadline=None)
 @given(
     height=st.integers(16, 200),
     width=st.integers(16, 200),

@@ -76,6 +76,7 @@ def stylize(
     ] = None,
     device: Annotated[str | None, setting("device", panel=FILES, metavar="auto|cpu|cuda[:n]|mps")] = None,
     precision: Annotated[str | None, setting("precision", panel=FILES, metavar="auto|float32|bfloat16|float16|tf32")] = None,
+    memory: Annotated[str | None, setting("memory", panel=FILES, metavar="4GB")] = None,
     bits: Annotated[int | None, setting("bits", panel=FILES, metavar="8|16")] = None,
     quality: Annotated[int | None, setting("quality", panel=FILES, metavar="1..100")] = None,
     dpi: Annotated[float | None, setting("dpi", panel=FILES, metavar="N")] = None,

@@ -148,11 +148,14 @@ class Lbfgs:
         return state | {f"y.{i:04d}": y for i, y in enumerate(self._y)}
 
     def restore(self, state: Mapping[str, Tensor], *, device: torch.device | str = "cpu") -> None:
-        """Go on from a saved state, copied to the device."""
+        """Go on from a saved state, copied to the device; from the latest pairs, if it has more than are kept here."""
         self.shrink = float(state["shrink"])
         self._x, self._g = (self._vectors.keep(state[name].to(device, copy=True)) for name in ("x", "g"))
         self._rows = self._vectors.rows(2 * self.history + 2)
-        self._s, self._y = ([self._row(state[name]) for name in sorted(state) if name.startswith(kind)] for kind in ("s.", "y."))
+        self._s, self._y = (
+            [self._row(state[name]) for name in sorted(name for name in state if name.startswith(kind))[-self.history :]]
+            for kind in ("s.", "y.")
+        )
         self._gamma = state["gamma"].to(device)
         dot = self._vectors.dot
         self._rho = [_rho(dot(s, y), dot(y, y)) for s, y in zip(self._s, self._y, strict=True)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -18,6 +18,7 @@ from impasto.errors import RunError
 from impasto.optimize.vectors import Vectors
 
 JUMP: Final = 10.0
+_COUNTS: Final = ("iteration", "last_good", "retreats_in_a_row", "scale")
 MAX_RETREATS_IN_A_ROW: Final = 20
 
 
@@ -118,6 +119,15 @@ class Loop(Generic[E]):
             self._begun = None
         self.x = self.optimizer.retreat()
         return None
+
+    def counts(self) -> dict[str, Any]:
+        """All that is known beside the optimiser's state and x, as JSON values."""
+        return {name: getattr(self, name) for name in _COUNTS}
+
+    def count_from(self, counts: Mapping[str, Any]) -> None:
+        """Goes on from what `counts` gave."""
+        for name in _COUNTS:
+            setattr(self, name, counts[name])
 
     def _step(self, x: Tensor, evaluation: E) -> Tensor:
         if self.scale is None:

@@ -20,7 +20,7 @@ _ALIGNED: Final = 16
 """Numbers, of 4 bytes or more, between two beginnings of rows."""
 
 _PIECE: Final = 1 << 22
-"""Numbers that are read at once where vectors lie on disk."""
+"""Numbers that are taken at once: the rest may lie on disk, and a sum of 250 million products in float32 is 1 % wrong."""
 
 
 class Store(Protocol):
@@ -96,14 +96,12 @@ class Vectors:
         return dots[0] if len(dots) == 1 else torch.stack(dots).sum()
 
     def _pieces(self, *vectors: Tensor) -> Iterator[tuple[Tensor, ...]]:
-        if self.store is None or vectors[0].numel() == 0:
-            yield vectors
-            return
-        for start in range(0, vectors[0].numel(), _PIECE):
+        for start in range(0, max(1, vectors[0].numel()), _PIECE):
             pieces = tuple(vector[start : start + _PIECE] for vector in vectors)
             yield pieces
-            for piece in pieces:
-                self.store.rest(piece)
+            if self.store is not None:
+                for piece in pieces:
+                    self.store.rest(piece)
 
 
 class Rows:

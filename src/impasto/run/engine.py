@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,15 +15,18 @@ from torch import Tensor
 
 from impasto import objective
 from impasto.errors import NoProgress
-from impasto.evaluate import Evaluation, Evaluator, Whole
+from impasto.evaluate import Evaluation, Evaluator, Tiled, TiledSurvey, Whole
+from impasto.evaluate.memory import Plan
 from impasto.images import resize
-from impasto.objective import Survey
-from impasto.optimize import Adam, Bounds, Lbfgs, Loop, Optimizer, Rollback, Spectrum
+from impasto.objective import WHOLE, Survey
+from impasto.optimize import Adam, Bounds, Lbfgs, Loop, Optimizer, Rollback, Spectrum, Vectors
 from impasto.run import levels, style_cache
+from impasto.run.budget import Budget, is_out_of_memory, release
 from impasto.run.inputs import Inputs
 from impasto.run.pace import Cost, Pace, Work
 from impasto.run.start import start_image
 from impasto.run.trial import pace_of
+from impasto.scratch import Scratch
 from impasto.settings import Settings
 from impasto.vgg import Vgg
 
@@ -41,6 +46,9 @@ class Step:
     parts: Mapping[str, float]
     rolled_back: str | None
     seconds_left: float
+    note: str | None
+    """What the user should know: that memory ran out, and how the run goes on."""
+
     rgb: Tensor
     """The picture evaluated, [1, 3, H, W], sRGB-encoded, at the level's size; pixels may leave 0..1 where bounds are free."""
 
@@ -65,12 +73,13 @@ def _unmeasured(vgg: Vgg, style: Tensor, layers: Sequence[str], survey: Survey) 
     return {layer: torch.eye(channels[vgg.architecture.layer(layer)], device=vgg.device) for layer in layers}
 
 
-def optimizer_for(settings: Settings) -> Optimizer:
-    """A fresh optimiser as the settings describe it."""
+def optimizer_for(settings: Settings, vectors: Vectors | None = None) -> Optimizer:
+    """A fresh optimiser as the settings describe it; `vectors`: where L-BFGS keeps its history, None is in memory."""
     bounds = Bounds(0.0, 1.0) if settings.bounds == "project" else None
     if settings.optimizer == "adam":
         return Adam(learning_rate=settings.learning_rate, bounds=bounds)
-    return Lbfgs(history=settings.lbfgs_history, bounds=bounds, metric=Spectrum(settings.lbfgs_metric))
+    metric = Spectrum(settings.lbfgs_metric)
+    return Lbfgs(history=settings.lbfgs_history, bounds=bounds, metric=metric, vectors=vectors)
 
 
 class Run:
@@ -82,9 +91,12 @@ class Run:
         inputs: Inputs,
         vgg: Vgg,
         *,
-        evaluator: Callable[[Vgg, objective.Objective], Evaluator] = Whole,
+        evaluator: Callable[[Vgg, objective.Objective], Evaluator] | None = None,
     ) -> None:
-        """Checks settings and pictures against the network; raises ImageTooSmall, UnknownName or InvalidSettings."""
+        """Checks settings and pictures against the network; raises ImageTooSmall, UnknownName or InvalidSettings.
+
+        `evaluator`: None is what the memory plan says.
+        """
         self.settings = settings
         self.inputs = inputs
         self.vgg = vgg
@@ -96,6 +108,10 @@ class Run:
         levels.check_inputs(inputs.content, list(inputs.styles), min_side_px=self.min_side_px)
         content_size = (inputs.content.rgb.shape[1], inputs.content.rgb.shape[2])
         self.levels = levels.plan(settings, content_size, min_side_px=self.min_side_px)
+        self.scratch = Path(tempfile.gettempdir())
+        """The folder for vectors that do not fit into memory."""
+
+        self.budget = Budget(settings, vgg, self.layers, [level.canvas(settings.margin) for level in self.levels])
         self.level = 0
         self.records: list[Record] = []
         self.rollbacks: list[tuple[int, Rollback]] = []
@@ -141,11 +157,21 @@ class Run:
         """One evaluation and step.  Raises RunError, and NoProgress at the end of a run that never left its start."""
         pace = self.pace()
         begun = time.perf_counter()
-        loop = self._loop = self._loop or self._enter()
         level = self.levels[self.level]
-        stepping = time.perf_counter()
-        good = loop.advance(last=loop.iteration == level.iterations)
-        pace.observe(level.canvas_pixels(self.settings.margin), loop.iteration - 1, time.perf_counter() - stepping)
+        note = None
+        while True:
+            try:
+                loop = self._loop = self._loop or self._enter()
+                stepping = time.perf_counter()
+                good = loop.advance(last=loop.iteration == level.iterations)
+                break
+            except (MemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            # Here, where nothing of the failed step is held any more.
+            note = self._with_less_memory()
+        plan = self.budget.plans[self.level]
+        pace.observe(plan.work_pixels, loop.iteration - 1, time.perf_counter() - stepping)
         rolled_back = None
         if good is None:
             rollback = loop.rollbacks[-1]
@@ -177,6 +203,7 @@ class Run:
             last.parts,
             rolled_back,
             left,
+            note,
             self._cut(rgb),
         )
 
@@ -187,44 +214,78 @@ class Run:
         if self._first is None:
             self._first = evaluation.value
         if self._best is None or evaluation.value <= self._best[0]:
-            self._best = (evaluation.value, rgb)
+            vectors = Vectors() if self._loop is None else self._loop.vectors
+            self._best = (evaluation.value, vectors.keep(rgb, None if self._best is None else self._best[1]))
 
-    def pictures(self, level: int) -> tuple[Tensor, list[Tensor]]:
-        """Content, with its margin, and styles at the size of a level (from 0), [1, 3, h, w], on the device."""
-        size = self.levels[level].size
-        content = self._canvas(resize(self.inputs.content.rgb[None], size))
-        styles = []
+    def content(self, level: int) -> Tensor:
+        """Content, with its margin, at the size of a level (from 0), [1, 3, h, w], on the device."""
+        return self._canvas(resize(self.inputs.content.rgb[None], self.levels[level].size)).to(self.vgg.device)
+
+    def styles(self, level: int) -> Iterator[Tensor]:
+        """Each style at its size for a level (from 0), [1, 3, h, w], on the device."""
         for style in self.inputs.styles:
             own = (style.rgb.shape[1], style.rgb.shape[2])
-            styles.append(
-                resize(
-                    style.rgb[None],
-                    levels.style_size(self.settings, own, size, min_side_px=self.min_side_px),
-                )
-            )
-        return content.to(self.vgg.device), [style.to(self.vgg.device) for style in styles]
+            size = levels.style_size(self.settings, own, self.levels[level].size, min_side_px=self.min_side_px)
+            yield resize(style.rgb[None], size).to(self.vgg.device)
 
     def _enter(self, x: Tensor | None = None) -> Loop[Evaluation]:
         """The loop of the level at hand, from the level before it, the start image, or a given x."""
-        content, styles = self.pictures(self.level)
-        if x is None and self._best is not None:
+        plan = self.budget.plans[self.level]
+        store = Scratch(self.scratch) if plan.on_disk else None
+        survey = WHOLE if plan.tile_px is None else TiledSurvey(plan.tile_px, self.layers)
+        content = self.content(self.level)
+        goal = objective.build(
+            self.settings,
+            self.vgg,
+            content,
+            self.styles(self.level),
+            grams=style_cache.grams,
+            survey=survey,
+            store=store,
+        )
+        if x is None:
+            x = self._start(content)
+        del content
+        vectors = Vectors(store=store)
+        settings = self.settings.model_copy(update={"lbfgs_history": plan.history or self.settings.lbfgs_history})
+        ahead = self.vgg.device.type != "cpu"
+        return Loop(self._evaluate(plan, goal), optimizer_for(settings, vectors), x, ahead=ahead, vectors=vectors)
+
+    def _start(self, content: Tensor) -> Tensor:
+        """Where the level at hand begins: the best picture of the one before, enlarged, or the start image."""
+        if self._best is not None:
             before = self._cut(self._best[1]).clamp(0, 1).cpu()  # resized there, as all pictures are: not every device can
             x = self._canvas(resize(before, self.levels[self.level].size)).to(self.vgg.device)
             self._best = self._first = None
-        elif x is None:
-            given = self.inputs.start
-            start = start_image(
-                self.settings.init,
-                content=self._cut(content),
-                styles=styles,
-                given=None if given is None else given.rgb[None].to(self.vgg.device),
-                mean_rgb=self.vgg.mean_rgb,
-                noise_ratio=self.settings.noise_ratio,
-                generator=torch.Generator().manual_seed(self.settings.seed),
-            )
-            x = self._canvas(start)
-        goal = objective.build(self.settings, self.vgg, content, styles, grams=style_cache.grams)
-        return Loop(self._evaluator(self.vgg, goal), optimizer_for(self.settings), x, ahead=self.vgg.device.type != "cpu")
+            return x
+        given = self.inputs.start
+        start = start_image(
+            self.settings.init,
+            content=self._cut(content),
+            styles=self.styles(self.level),
+            given=None if given is None else given.rgb[None].to(self.vgg.device),
+            mean_rgb=self.vgg.mean_rgb,
+            noise_ratio=self.settings.noise_ratio,
+            generator=torch.Generator().manual_seed(self.settings.seed),
+        )
+        return self._canvas(start)
+
+    def _evaluate(self, plan: Plan, goal: objective.Objective) -> Evaluator:
+        if self._evaluator is not None:
+            return self._evaluator(self.vgg, goal)
+        return Whole(self.vgg, goal) if plan.tile_px is None else Tiled(self.vgg, goal, plan.tile_px, plan.kept)
+
+    def _with_less_memory(self) -> str:
+        """Goes on where the loop is, or begins the level, in the next plan; says so.  Raises RunError when there is none."""
+        note = self.budget.lower(self.level)
+        before, self._loop = self._loop, None
+        if before is not None:
+            counted, x = before.counts(), before.x
+            del before
+            release(self.vgg.device)
+            self._loop = self._enter(x)
+            self._loop.count_from(counted)
+        return note
 
     def _leave(self) -> None:
         if self._best is not None and self._first is not None:
@@ -241,7 +302,8 @@ class Run:
 
     def works(self, first: int = 0) -> list[Work]:
         """The levels as work, from one of them (from 0) on."""
-        return [Work(level.canvas_pixels(self.settings.margin), level.iterations + 1) for level in self.levels[first:]]
+        plans = self.budget.plans[first:]
+        return [Work(plan.work_pixels, level.iterations + 1) for plan, level in zip(plans, self.levels[first:], strict=True)]
 
     def pace(self, *, always: bool = False) -> Pace:
         """What steps take here, tried out once, before the first.
@@ -250,7 +312,7 @@ class Run:
         """
         if self._pace is None:
             self._pace, self._try_again = pace_of(
-                lambda x: self._evaluator(self.vgg, objective.build(self.settings, self.vgg, x, [x], grams=_unmeasured)),
+                lambda x: (self._evaluator or Whole)(self.vgg, self._goal_for(x)),
                 lambda: optimizer_for(self.settings),
                 history=self.settings.lbfgs_history if self.settings.optimizer == "lbfgs" else 0,
                 works=self.works(self.level),
@@ -260,6 +322,9 @@ class Run:
                 always=always,
             )
         return self._pace
+
+    def _goal_for(self, x: Tensor) -> objective.Objective:
+        return objective.build(self.settings, self.vgg, x, [x], grams=_unmeasured)
 
     def seconds_left(self) -> float:
         """What the steps to come will take, from what was tried out and what the steps so far took."""
@@ -283,12 +348,8 @@ class Run:
             tensors["best"] = self._best[1]
         if self._loop is not None:
             loop = self._loop
-            facts["loop"] = {
-                "iteration": loop.iteration,
-                "last_good": loop.last_good,
-                "retreats_in_a_row": loop.retreats_in_a_row,
-                "scale": loop.scale,
-            }
+            facts["loop"] = loop.counts()
+            facts["plan"] = self.budget.saved(self.level)
             tensors["x"] = loop.x
             tensors |= {f"optimizer.{name}": tensor for name, tensor in loop.optimizer.state().items()}
         return facts, tensors
@@ -306,10 +367,26 @@ class Run:
         # Copied even on the CPU: a file's tensors lie at any address, and MKL's sums depend on alignment in the last bit.
         self._best = (facts["best"], tensors["best"].to(device, copy=True)) if "best" in facts else None
         if "loop" in facts:
-            self._loop = self._enter(tensors["x"].to(device, copy=True))
-            self._loop.iteration = facts["loop"]["iteration"]
-            self._loop.last_good = facts["loop"]["last_good"]
-            self._loop.retreats_in_a_row = facts["loop"]["retreats_in_a_row"]
-            self._loop.scale = facts["loop"]["scale"]
-            own = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-            self._loop.optimizer.restore(own, device=device)
+            self.budget.adopt(self.level, facts["plan"])
+            loop = self._loop = self._enter(tensors["x"].to(device, copy=True))
+            loop.count_from(facts["loop"])
+            if self._best is not None:
+                self._best = (self._best[0], loop.vectors.keep(self._best[1]))
+            own = {name.removeprefix(prefix): name for name in tensors if name.startswith(prefix)}
+            loop.optimizer.restore(Renamed(tensors, own), device=device)
+
+
+class Renamed(Mapping[str, Tensor]):
+    """Some of the tensors under other names, each read when it is asked for: together they may be more than memory holds."""
+
+    def __init__(self, tensors: Mapping[str, Tensor], names: Mapping[str, str]) -> None:
+        self._tensors, self._names = tensors, names
+
+    def __getitem__(self, name: str) -> Tensor:
+        return self._tensors[self._names[name]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)

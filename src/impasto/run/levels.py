@@ -25,9 +25,9 @@ class Level:
     size: tuple[int, int]
     iterations: int
 
-    def canvas_pixels(self, margin: int) -> int:
-        """What the level works on: its pixels, with a margin of so many px on each side."""
-        return (self.size[0] + 2 * margin) * (self.size[1] + 2 * margin)
+    def canvas(self, margin: int) -> tuple[int, int]:
+        """What the level works on (height, width): its picture with a margin of so many px on each side."""
+        return self.size[0] + 2 * margin, self.size[1] + 2 * margin
 
 
 def default_iterations(long_side_px: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Final
 
 import torch
@@ -19,7 +19,7 @@ def start_image(
     kind: str,
     *,
     content: Tensor,
-    styles: Sequence[Tensor],
+    styles: Iterable[Tensor],
     given: Tensor | None,
     mean_rgb: Tensor,
     noise_ratio: float,
@@ -36,7 +36,7 @@ def start_image(
     if kind == "content":
         return content.clone()
     if kind == "style":
-        return resize(styles[0], size)
+        return resize(next(iter(styles)), size)
     uniform = torch.rand(content.shape, generator=generator, dtype=torch.float32).to(content)
     if kind == "noise":
         return uniform

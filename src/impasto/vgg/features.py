@@ -90,6 +90,12 @@ class Vgg:
         own = winograd.library() if self.own_convolutions else None
         return f"{self.precision}, {'convolutions of PyTorch' if own is None else f'own convolutions ({own.name})'}"
 
+    def pending_bytes(self, layers: Iterable[str]) -> int:
+        """Memory that the network itself will take more than now, on the way to some layers and back."""
+        path = self.path(layers)
+        names = self.architecture.layers[: self.architecture.index(path[-1]) + 1] if path else ()
+        return sum(self._winograd[name].pending_bytes for name in names if name in self._winograd)
+
     def exactly(self) -> AbstractContextManager[None]:
         """To be entered around a pass forward and back: no choice of algorithm by the clock, and TF32 only where asked for."""
         flags: AbstractContextManager[None] = torch.backends.cudnn.flags(

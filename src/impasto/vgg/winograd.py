@@ -86,6 +86,12 @@ class Winograd:
         """ReLU(kernel * x + bias) of x [B, C, H, W] → [B, K, H, W], or with 2×2 max pooling → [B, K, ⌊H/2⌋, ⌊W/2⌋]."""
         return _ConvRelu.apply(x, self, _RELU_POOL if pool else _RELU)  # type: ignore[no-any-return, no-untyped-call]
 
+    @property
+    def pending_bytes(self) -> int:
+        """Memory that transformed kernels will take, both ways, when they are needed."""
+        out, into = self._kernel.shape[:2]
+        return 4 * _FREQUENCIES * out * into * (2 - len(self._packed))
+
     def _u(self, *, transposed: bool) -> Tensor:
         """The transformed kernels, made when first needed: 4 times the kernels' memory."""
         if transposed not in self._packed:

@@ -1,0 +1,119 @@
+"""Which plan each level of a run takes: the fastest that fits into what is free, or into what the user allows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import torch
+
+from impasto.errors import InvalidSettings, RunError
+from impasto.evaluate.memory import Demand, Plan
+from impasto.run.free import available_bytes, base_bytes
+from impasto.settings import Settings
+from impasto.vgg import Vgg
+
+_SPARE: Final = 0.05
+"""The share of the free memory that is left to others."""
+
+_LOWER: Final = 0.8
+"""The next plan, when memory ran out, takes at most this share of what the last one did."""
+
+
+class Budget:
+    """Plans for the canvases [(height, width)] of a run's levels."""
+
+    def __init__(self, settings: Settings, vgg: Vgg, layers: tuple[str, ...], sizes: Sequence[tuple[int, int]]) -> None:
+        self.settings = settings
+        self._vgg = vgg
+        self._demand = Demand(vgg, layers, settings)
+        self._layers = layers
+        self._sizes = sizes
+        self._plans: list[Plan] | None = None
+
+    @property
+    def plans(self) -> Sequence[Plan]:
+        """One for each level, chosen when first asked for.  Raises InvalidSettings where `--memory` allows none."""
+        if self._plans is None:
+            self._plans = [self.plan(size) for size in self._sizes]
+        return self._plans
+
+    @property
+    def most_bytes(self) -> int:
+        """What the process may have on the device."""
+        allowed = self.settings.memory
+        return available_bytes(self._vgg.device) if allowed is None else min(allowed, available_bytes(self._vgg.device))
+
+    @property
+    def base_bytes(self) -> int:
+        """What the process has, and its network will have, whatever the plan."""
+        return base_bytes(self._vgg.device) + self._vgg.pending_bytes(self._layers)
+
+    def peak_bytes(self, plans: Sequence[Plan]) -> float:
+        """The most memory that the process will have, if its levels take these plans."""
+        return self.base_bytes + max(plan.memory for plan in plans)
+
+    def plan(self, size: tuple[int, int], *, limited: bool = True) -> Plan:
+        """For a canvas of a size (height, width): what is least, where nothing fits into the free memory.
+
+        Raises InvalidSettings where `--memory` allows none, unless not `limited`.
+        """
+        all_plans = self._demand.plans(size)
+        allowed = self.settings.memory if limited else None
+        most = self.most_bytes - self.base_bytes
+        if allowed is None or self.most_bytes < allowed:
+            most -= round(_SPARE * most)
+        fits = next((plan for plan in all_plans if plan.memory <= most), None)
+        if fits is not None:
+            return fits
+        least = min(all_plans, key=lambda plan: plan.memory)
+        if allowed is not None and allowed < least.memory + self.base_bytes:
+            need = least.memory + self.base_bytes
+            raise InvalidSettings(
+                f"memory: {size[1]}x{size[0]} needs at least {need / 1e9:.2f} GB, and {allowed / 1e9:.2f} GB are allowed; "
+                f"allow more, or choose a smaller --size",
+                setting="memory",
+            )
+        return least
+
+    def lower(self, level: int) -> str:
+        """Puts a level on its next plan, and says so in words.  Raises RunError when there is none."""
+        now = self.plans[level]
+        for plan in self._demand.plans(now.size):
+            if plan.memory <= _LOWER * now.memory:
+                self._set(level, plan)
+                return f"memory ran out; the run goes on from its last good step as {plan.words}"
+        raise RunError("memory ran out, and no plan needs less; close other programs, or choose a smaller --size")
+
+    def saved(self, level: int) -> dict[str, Any]:
+        """What `adopt` needs."""
+        plan = self.plans[level]
+        return {"tile_px": plan.tile_px, "kept": plan.kept, "history": plan.history, "on_disk": plan.on_disk}
+
+    def adopt(self, level: int, saved: Mapping[str, Any]) -> None:
+        """Takes the plan of an earlier process for a level, so that its numbers are the same, if it fits here."""
+        now = self.plans[level]
+        for plan in self._demand.plans(now.size):
+            if all(getattr(plan, name) == value for name, value in saved.items()):
+                if plan.memory <= max(now.memory, self.most_bytes - self.base_bytes):
+                    self._set(level, plan)
+                return
+
+    def _set(self, level: int, plan: Plan) -> None:
+        plans = list(self.plans)
+        plans[level] = plan
+        self._plans = plans
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether that is what an error means: PyTorch has several for it."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    text = str(error).lower()
+    return any(words in text for words in ("allocate memory", "out of memory", "not enough memory", "insufficient memory"))
+
+
+def release(device: torch.device) -> None:
+    """Memory that nothing holds goes back to the device."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
