@@ -20,7 +20,7 @@ import psutil
 
 from impasto import presets
 from impasto.run import Step, gather, prepare
-from impasto.run.allocator import keep_freed_memory
+from impasto.evaluate.allocator import keep_freed_memory
 from impasto.run.forecast import duration, expected_line
 from impasto.run.target import Target
 from impasto.run.to_file import ToFile

@@ -34,7 +34,7 @@ from impasto.evaluate import Whole
 from impasto.images import fit, read, resize
 from impasto.losses import PIXELS, pull
 from impasto.objective import Objective, Part, build
-from impasto.run.allocator import keep_freed_memory
+from impasto.evaluate.allocator import keep_freed_memory
 from impasto.run.engine import optimizer_for
 from impasto.settings import Settings
 from impasto.vgg import Vgg, load

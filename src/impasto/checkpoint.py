@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,6 +23,9 @@ from impasto.files import put_by
 
 FORMAT: Final = "impasto-checkpoint 3"
 _INPUT: Final = "input."
+_PART: Final = 1 << 22
+"""Numbers that are written at once."""
+
 _DTYPES: Final = {
     torch.float64: ("F64", "<f8"),
     torch.int64: ("I64", "<i8"),
@@ -42,12 +45,16 @@ class Checkpoint:
     inputs: Mapping[str, bytes]
 
 
-def write(path: Path, checkpoint: Checkpoint) -> None:
-    """Puts a checkpoint at path in place of an older one, whole or not at all.  Raises OutputError when it cannot be written."""
-    put_by(path, lambda temporary: _save(temporary, checkpoint), existing="replace")
+def write(path: Path, checkpoint: Checkpoint, *, rest: Callable[[Tensor], None] | None = None) -> None:
+    """Puts a checkpoint at path in place of an older one, whole or not at all.
+
+    `rest` is told of every part of a tensor that was written, so that memory which holds it can be given up.  Raises OutputError
+    when it cannot be written.
+    """
+    put_by(path, lambda temporary: _save(temporary, checkpoint, rest or _keep), existing="replace")
 
 
-def _save(path: Path, checkpoint: Checkpoint) -> None:
+def _save(path: Path, checkpoint: Checkpoint, rest: Callable[[Tensor], None]) -> None:
     """A safetensors file: the header's length as 8 bytes, the header as JSON, the tensors one after another."""
     # Wide numbers first, as in the library's own files, so that each tensor stands at a multiple of its numbers' width.
     tensors = dict(sorted(checkpoint.tensors.items(), key=lambda item: -item[1].element_size()))
@@ -67,19 +74,29 @@ def _save(path: Path, checkpoint: Checkpoint) -> None:
         file.write(struct.pack("<Q", len(text)))
         file.write(text)
         for tensor in tensors.values():
-            file.write(_memory(tensor))
+            for part in _parts(tensor):
+                file.write(part.numpy().astype(_DTYPES[tensor.dtype][1], copy=False).data)
+                rest(part)
         for data in checkpoint.inputs.values():
             file.write(data)
 
 
-def _memory(tensor: Tensor) -> memoryview:
-    """The tensor's numbers in order, little-endian; copied only if they do not lie so in the computer's own memory."""
-    numbers = tensor.detach().cpu().contiguous().numpy()
-    return numbers.astype(_DTYPES[tensor.dtype][1], copy=False).data
+def _parts(tensor: Tensor) -> Iterator[Tensor]:
+    """The tensor's numbers in order, in parts; copied only if they do not lie so in the computer's own memory."""
+    numbers = tensor.detach().cpu().contiguous().view(-1)
+    for start in range(0, numbers.numel(), _PART):
+        yield numbers[start : start + _PART]
+
+
+def _keep(part: Tensor) -> None:
+    del part
 
 
 def read(path: Path) -> Checkpoint:
-    """The checkpoint at path; raises CheckpointError when it is none, or of another version."""
+    """The checkpoint at path, its tensors read one by one when they are asked for.
+
+    Raises CheckpointError when it is none, or of another version.
+    """
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -87,9 +104,31 @@ def read(path: Path) -> Checkpoint:
                 raise CheckpointError(
                     f"{path} is not a checkpoint of this version ({FORMAT}); give the .checkpoint file of a run"
                 )
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+            names = list(file.keys())
+            inputs = {
+                name.removeprefix(_INPUT): file.get_tensor(name).numpy().tobytes() for name in names if name.startswith(_INPUT)
+            }
             facts = json.loads(metadata["facts"])
     except (OSError, SafetensorError, ValueError, KeyError) as error:
         raise CheckpointError(f"{path} cannot be read as a checkpoint: {error}; give the .checkpoint file of a run") from None
-    inputs = {name.removeprefix(_INPUT): tensors.pop(name).numpy().tobytes() for name in list(tensors) if name.startswith(_INPUT)}
-    return Checkpoint(facts, tensors, inputs)
+    return Checkpoint(facts, _Stored(path, [name for name in names if not name.startswith(_INPUT)]), inputs)
+
+
+class _Stored(Mapping[str, Tensor]):
+    """The tensors of a file, each read when it is asked for: together they may be more than memory holds."""
+
+    def __init__(self, path: Path, names: Sequence[str]) -> None:
+        self._path, self._names = path, names
+
+    def __getitem__(self, name: str) -> Tensor:
+        if name not in self._names:
+            raise KeyError(name)
+        with safe_open(self._path, framework="pt") as file:
+            tensor: Tensor = file.get_tensor(name)
+        return tensor
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)

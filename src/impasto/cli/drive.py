@@ -14,8 +14,8 @@ from impasto.cli.options import INTERRUPTED
 from impasto.cli.progress import Progress
 from impasto.files import expanded
 from impasto.run import Run, losses_file, prepare
-from impasto.run.allocator import keep_freed_memory
-from impasto.run.forecast import expected_line, original_line
+from impasto.evaluate.allocator import keep_freed_memory
+from impasto.run.forecast import expected_facts, expected_line, original_line
 from impasto.run.inputs import gather
 from impasto.run.repeat import repeated
 from impasto.run.resume import resumed
@@ -67,6 +67,18 @@ def drive_new(
         every_s = CHECKPOINT_EVERY_S if checkpoint_every_s is None else checkpoint_every_s
         outcome = _make(run, caught, target, named_by_user=out is not None, every_s=every_s, shown=not (quiet or as_json))
     _report(outcome, quiet=quiet, as_json=as_json)
+
+
+def drive_estimate(content: str, styles: Sequence[str], settings: Settings, *, as_json: bool) -> None:
+    """What a run would need, in the words that are said before one."""
+    keep_freed_memory()
+    run = prepare(settings, gather(content, styles, settings))
+    if as_json:
+        print(json.dumps(expected_facts(run), ensure_ascii=False))
+        return
+    print(expected_line(run))
+    if settings.size != "original":
+        print(original_line(run))
 
 
 def _make(run: Run, caught: list[int], target: Target, *, named_by_user: bool, every_s: float, shown: bool) -> Outcome:

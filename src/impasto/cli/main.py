@@ -10,7 +10,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from impasto import __version__
-from impasto.cli import doctor, presets, repeat, resume, stylize, weights
+from impasto.cli import doctor, estimate, presets, repeat, resume, stylize, weights
 from impasto.cli.options import INTERRUPTED
 from impasto.errors import ImpastoError
 
@@ -23,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("stylize")(stylize.stylize)
+app.command("estimate")(estimate.estimate)
 app.command("resume")(resume.resume)
 app.command("repeat")(repeat.repeat)
 app.add_typer(presets.app, name="presets")

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from impasto.losses.statistic import Reaches, Statistic, Term
 
-_NUMBERS: Final = 1 << 22
+_NUMBERS: Final = 1 << 20
 
 
 def bands(rgb: Tensor, terms: Sequence[Term], own: slice | None = None) -> Iterator[tuple[slice, Tensor]]:

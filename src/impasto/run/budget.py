@@ -14,10 +14,10 @@ from impasto.settings import Settings
 from impasto.vgg import Vgg
 
 _SPARE: Final = 0.05
-"""The share of the free memory that is left to others."""
+"""The share of what is free, or allowed, that no plan uses: estimates are not exact, and others need memory too."""
 
 _LOWER: Final = 0.8
-"""The next plan, when memory ran out, takes at most this share of what the last one did."""
+"""The next plan, when memory ran out, takes at most this share of what the last one did, if one does."""
 
 
 class Budget:
@@ -30,6 +30,7 @@ class Budget:
         self._layers = layers
         self._sizes = sizes
         self._plans: list[Plan] | None = None
+        self._base: int | None = None
 
     @property
     def plans(self) -> Sequence[Plan]:
@@ -46,8 +47,10 @@ class Budget:
 
     @property
     def base_bytes(self) -> int:
-        """What the process has, and its network will have, whatever the plan."""
-        return base_bytes(self._vgg.device) + self._vgg.pending_bytes(self._layers)
+        """What the process had, and its network will have, whatever the plan; as it was when first asked for, before the run."""
+        if self._base is None:
+            self._base = base_bytes(self._vgg.device) + self._vgg.pending_bytes(self._layers)
+        return self._base
 
     def peak_bytes(self, plans: Sequence[Plan]) -> float:
         """The most memory that the process will have, if its levels take these plans."""
@@ -60,15 +63,14 @@ class Budget:
         """
         all_plans = self._demand.plans(size)
         allowed = self.settings.memory if limited else None
-        most = self.most_bytes - self.base_bytes
-        if allowed is None or self.most_bytes < allowed:
-            most -= round(_SPARE * most)
+        total = self.most_bytes if limited else available_bytes(self._vgg.device)
+        most = (1 - _SPARE) * total - self.base_bytes
         fits = next((plan for plan in all_plans if plan.memory <= most), None)
         if fits is not None:
             return fits
         least = min(all_plans, key=lambda plan: plan.memory)
-        if allowed is not None and allowed < least.memory + self.base_bytes:
-            need = least.memory + self.base_bytes
+        need = (least.memory + self.base_bytes) / (1 - _SPARE)
+        if allowed is not None and allowed < need:
             raise InvalidSettings(
                 f"memory: {size[1]}x{size[0]} needs at least {need / 1e9:.2f} GB, and {allowed / 1e9:.2f} GB are allowed; "
                 f"allow more, or choose a smaller --size",
@@ -79,10 +81,11 @@ class Budget:
     def lower(self, level: int) -> str:
         """Puts a level on its next plan, and says so in words.  Raises RunError when there is none."""
         now = self.plans[level]
-        for plan in self._demand.plans(now.size):
-            if plan.memory <= _LOWER * now.memory:
-                self._set(level, plan)
-                return f"memory ran out; the run goes on from its last good step as {plan.words}"
+        less = [plan for plan in self._demand.plans(now.size) if plan.memory < now.memory]
+        if less:
+            least = min(less, key=lambda plan: plan.memory)
+            self._set(level, next((plan for plan in less if plan.memory <= _LOWER * now.memory), least))
+            return f"memory ran out; the run goes on from its last good step in {self.plans[level].words}"
         raise RunError("memory ran out, and no plan needs less; close other programs, or choose a smaller --size")
 
     def saved(self, level: int) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -315,7 +316,10 @@ class Run:
                 lambda x: (self._evaluator or Whole)(self.vgg, self._goal_for(x)),
                 lambda: optimizer_for(self.settings),
                 history=self.settings.lbfgs_history if self.settings.optimizer == "lbfgs" else 0,
-                works=self.works(self.level),
+                # Before there are plans: these know the process's memory better when the network is warm.
+                works=[
+                    Work(prod(level.canvas(self.settings.margin)), level.iterations + 1) for level in self.levels[self.level :]
+                ],
                 final=self.levels[-1].size,
                 min_side_px=self.min_side_px,
                 device=self.vgg.device,
@@ -353,6 +357,11 @@ class Run:
             tensors["x"] = loop.x
             tensors |= {f"optimizer.{name}": tensor for name, tensor in loop.optimizer.state().items()}
         return facts, tensors
+
+    def rest(self, part: Tensor) -> None:
+        """Part of a tensor of `state` is not needed for a while: memory that holds it is given up, where it lies on disk."""
+        if self._loop is not None and self._loop.vectors.store is not None:
+            self._loop.vectors.store.rest(part)
 
     def restore(self, facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
         """Goes to a saved state."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from impasto.evaluate.memory import Plan
 from impasto.run.engine import Run
@@ -18,6 +19,32 @@ def expected_line(run: Run) -> str:
     height, width = run.levels[-1].size
     line = f"{width:,}×{height:,}{_in_words(run, plans[-1])}"
     return f"{line}, {_memory(run, plans)}, about {seconds}"
+
+
+def expected_facts(run: Run) -> dict[str, Any]:
+    """The same as JSON values: bytes and seconds in all, and the plan of each level."""
+    seconds = run.seconds_left()
+    plans = run.budget.plans[run.level :]
+    levels = [
+        {
+            "width": level.size[1],
+            "height": level.size[0],
+            "iterations": level.iterations,
+            "tile_px": plan.tile_px,
+            "tiles": plan.tiles,
+            "tiles_kept": plan.kept,
+            "history": plan.history,
+            "bytes": round(run.budget.peak_bytes([plan])),
+            "disk_bytes": round(plan.disk),
+        }
+        for plan, level in zip(plans, run.levels[run.level :], strict=True)
+    ]
+    return {
+        "seconds": round(seconds, 1),
+        "bytes": round(run.budget.peak_bytes(plans)),
+        "free_bytes": run.budget.most_bytes,
+        "levels": levels,
+    }
 
 
 def original_line(run: Run) -> str:

@@ -51,6 +51,7 @@ def _job(path: Path) -> ToFile:
                 f"({vgg.weights.sha256[:12]}…); bring the old ones back"
             )
         run = Run(settings, inputs, vgg)
+        run.scratch = path.absolute().parent
         run.restore(facts["run"], saved.tensors)
     except InputError as error:
         raise CheckpointError(f"{path} cannot be continued: {error}") from None

@@ -50,6 +50,7 @@ class ToFile:
     ) -> None:
         """`ours`: the sha256 by path of files that an earlier part of this run wrote, and may replace."""
         self.run = run
+        self.run.scratch = target.picture.absolute().parent  # there is room for the checkpoint there
         self.target = target
         self._every_s = checkpoint_every_s
         self._ours = dict(ours or {})
@@ -85,6 +86,8 @@ class ToFile:
         saved = time.monotonic()
         while not self.run.finished and not stop():
             step = self.run.advance()
+            if step.note is not None:
+                self._warn(step.note)
             self._intermediate(step)
             on_step(step)
             pause = max(self._every_s, self._checkpoint_cost_s / _CHECKPOINT_SHARE)
@@ -195,7 +198,7 @@ class ToFile:
             "checkpoint_every_s": self._every_s,
         }
         encoded = {role: picture.encoded for role, picture in inputs.roles().items()}
-        checkpoints.write(self.target.checkpoint, checkpoints.Checkpoint(everything, tensors, encoded))
+        checkpoints.write(self.target.checkpoint, checkpoints.Checkpoint(everything, tensors, encoded), rest=self.run.rest)
         self._checkpoint_cost_s = time.monotonic() - begun
 
 

@@ -19,6 +19,13 @@ _LARGEST_KEPT: Final = 32 << 20
 _NEVER: Final = 2**31 - 1
 
 
+def give_back_freed_memory() -> None:
+    """What is kept goes back to the system: between tiles, whose blocks of other sizes would not fit into what these left."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform.startswith("linux") else None
+    if trim is not None:
+        trim(0)
+
+
 def keep_freed_memory() -> None:
     """For this whole process, so for programs, not for libraries to call; does nothing where there is no glibc."""
     if not sys.platform.startswith("linux"):
