@@ -275,9 +275,9 @@ class Full:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
         self._suffix, self.on = suffix, True
-        for module in (losses_file, sys.modules["impasto.images.write"]):
-            monkeypatch.setattr(module, "put", self.put)
-        monkeypatch.setattr(checkpoint, "put_by", self.put)
+        monkeypatch.setattr(losses_file, "put", self.put)
+        for module in (checkpoint, sys.modules["impasto.images.write"]):
+            monkeypatch.setattr(module, "put_by", self.put)
 
     def put(self, path: Path, data: Any, **options: Any) -> None:
         if self.on and path.suffix == self._suffix:

@@ -73,7 +73,7 @@ def _make(run: Run, caught: list[int], target: Target, *, named_by_user: bool, e
     keep_freed_memory()
     check_apart(target, run.inputs)
     with (
-        claim(target, named_by_user=named_by_user, bits=run.settings.bits) as claimed,
+        claim(target, named_by_user=named_by_user, bits=run.settings.bits, size=run.levels[-1].size) as claimed,
         Progress(run.settings, shown=shown) as progress,
     ):
         progress.begin(run)

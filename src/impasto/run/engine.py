@@ -86,8 +86,7 @@ class Run:
         deepest = vgg.architecture.deepest(self.layers)
         self.min_side_px = vgg.architecture.min_side_px(deepest)
         levels.check_inputs(inputs.content, list(inputs.styles), min_side_px=self.min_side_px)
-        content_size = (inputs.content.rgb.shape[1], inputs.content.rgb.shape[2])
-        self.levels = levels.plan(settings, content_size, min_side_px=self.min_side_px)
+        self.levels = levels.plan(settings, inputs.content.size, min_side_px=self.min_side_px)
         self.level = 0
         self.records: list[Record] = []
         self.rollbacks: list[tuple[int, Rollback]] = []
@@ -179,16 +178,11 @@ class Run:
     def pictures(self, level: int) -> tuple[Tensor, list[Tensor]]:
         """Content, with its margin, and styles at the size of a level (from 0), [1, 3, h, w], on the device."""
         size = self.levels[level].size
-        content = self._canvas(resize(self.inputs.content.rgb[None], size))
-        styles = []
-        for style in self.inputs.styles:
-            own = (style.rgb.shape[1], style.rgb.shape[2])
-            styles.append(
-                resize(
-                    style.rgb[None],
-                    levels.style_size(self.settings, own, size, min_side_px=self.min_side_px),
-                )
-            )
+        content = self._canvas(self.inputs.content.at(size))
+        styles = [
+            style.at(levels.style_size(self.settings, style.size, size, min_side_px=self.min_side_px))
+            for style in self.inputs.styles
+        ]
         return content.to(self.vgg.device), [style.to(self.vgg.device) for style in styles]
 
     def _enter(self, x: Tensor | None = None) -> Loop[Evaluation]:
@@ -204,7 +198,7 @@ class Run:
                 self.settings.init,
                 content=self._cut(content),
                 styles=styles,
-                given=None if given is None else given.rgb[None].to(self.vgg.device),
+                given=None if given is None else given.at(self.levels[self.level].size).to(self.vgg.device),
                 mean_rgb=self.vgg.mean_rgb,
                 noise_ratio=self.settings.noise_ratio,
                 generator=torch.Generator().manual_seed(self.settings.seed),

@@ -38,7 +38,7 @@ def expected_line(run: Run) -> str:
 
 def original_line(run: Run) -> str:
     """One line: what `--size original` would take here."""
-    height, width = run.inputs.content.rgb.shape[1:]
+    height, width = run.inputs.content.size
     settings = run.settings.model_copy(update={"size": "original"})
     levels = plan(settings, (height, width), min_side_px=1)
     works = [Work(level.canvas_pixels(settings.margin), level.iterations + 1) for level in levels]
