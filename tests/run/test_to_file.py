@@ -270,6 +270,13 @@ def test_losses_are_written(tmp_path: Path, suffix: str) -> None:
         assert losses.stat().st_size > 1000
 
 
+def test_a_size_that_the_format_has_not_is_said_before_the_work(tmp_path: Path) -> None:
+    target = Target(tmp_path / "a.webp")
+    with pytest.raises(OutputError, match="16383 px"), claim(target, named_by_user=True, bits=8, size=(9, 16384)):
+        pass
+    assert left_behind(tmp_path) == []
+
+
 class Full:
     """A disk that is full for some files."""
 
