@@ -30,9 +30,9 @@ LAW: Final = 0.15
 def one(case: str) -> dict[str, Any]:
     """Makes the first steps of a run, and says what was expected before, and what a step took."""
     from impasto import presets
+    from impasto.evaluate.allocator import keep_freed_memory
     from impasto.images import read, resize, write
     from impasto.run import Step, gather, prepare
-    from impasto.evaluate.allocator import keep_freed_memory
     from impasto.run.forecast import expected_line
     from impasto.run.target import Target
     from impasto.run.to_file import ToFile

@@ -19,8 +19,8 @@ from pathlib import Path
 import psutil
 
 from impasto import presets
-from impasto.run import Step, gather, prepare
 from impasto.evaluate.allocator import keep_freed_memory
+from impasto.run import Step, gather, prepare
 from impasto.run.forecast import duration, expected_line
 from impasto.run.target import Target
 from impasto.run.to_file import ToFile

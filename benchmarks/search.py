@@ -21,8 +21,8 @@ from benchmarks.options import settings_given
 from benchmarks.pictures import eight_bits, pixels
 from benchmarks.reference import JUDGES, PEER_RANGE, Judge
 from impasto import presets
-from impasto.run import Run, Step, gather
 from impasto.evaluate.allocator import keep_freed_memory
+from impasto.run import Run, Step, gather
 from impasto.settings import Settings
 from impasto.vgg import Vgg
 from impasto.vgg import weights as networks

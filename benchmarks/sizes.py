@@ -62,8 +62,8 @@ def forecast(found: list[Raw], long_side: int) -> float | None:
 def one(content: Path, style: Path, long_side: int, steps: int) -> Raw:
     """The steps at one size, in this process."""
     from impasto import presets
-    from impasto.run import gather, prepare
     from impasto.evaluate.allocator import keep_freed_memory
+    from impasto.run import gather, prepare
 
     keep_freed_memory()
     settings = presets.resolve({"size": long_side, "levels": 1, "iterations": max(1, steps - 1), "device": "cpu"})

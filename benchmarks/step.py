@@ -31,10 +31,10 @@ from benchmarks.table import markdown, milliseconds, number, ratio
 from benchmarks.timing import spread, timed
 from impasto import presets
 from impasto.evaluate import Whole
+from impasto.evaluate.allocator import keep_freed_memory
 from impasto.images import fit, read, resize
 from impasto.losses import PIXELS, pull
 from impasto.objective import Objective, Part, build
-from impasto.evaluate.allocator import keep_freed_memory
 from impasto.run.engine import optimizer_for
 from impasto.settings import Settings
 from impasto.vgg import Vgg, load

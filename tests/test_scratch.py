@@ -72,4 +72,3 @@ def test_lbfgs_on_disk_makes_the_steps_that_it_makes_in_memory(
         steps.append(points)
     for expected, found in zip(*steps, strict=True):
         assert torch.equal(expected, found)
-

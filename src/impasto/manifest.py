@@ -34,7 +34,7 @@ def describe_device(device: torch.device) -> str:
 
 def describe_picture(picture: Picture, path: str | None) -> dict[str, Any]:
     """An input: its name, the path as given, the hash of its bytes, its size in px."""
-    height, width = picture.rgb.shape[1:]
+    height, width = picture.size
     return {"name": picture.name, "path": path, "sha256": picture.sha256, "width": width, "height": height}
 
 

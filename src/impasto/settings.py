@@ -190,7 +190,7 @@ class Settings(BaseModel):
     dpi: Annotated[float, Field(ge=1, le=65535)] | None = Field(
         None, description="dots an inch written into the file; default: the photograph's, else 72"
     )
-    max_pixels: Annotated[int, Field(ge=1)] = Field(200_000_000, description="refuse input pictures larger than this")
+    max_pixels: Annotated[int, Field(ge=1)] = Field(268_435_456, description="refuse input pictures larger than this")
 
     @field_validator("device")
     @classmethod

@@ -148,6 +148,13 @@ def test_depth_is_checked_before_the_work(tmp_path: Path) -> None:
         check_target(tmp_path / "cat.jpg", bits=16)
 
 
+def test_size_that_the_format_has_not_is_said_before_the_work(tmp_path: Path) -> None:
+    check_target(tmp_path / "cat.webp", size=(9, 16383))
+    for name, size in (("cat.webp", (9, 16384)), ("cat.jpg", (65501, 9))):
+        with pytest.raises(OutputError, match="px a side"):
+            check_target(tmp_path / name, size=size)
+
+
 def test_checking_a_target_leaves_nothing_but_its_folder(tmp_path: Path) -> None:
     check_target(tmp_path / "new" / "cat.png")
     assert names(tmp_path / "new") == []

@@ -270,14 +270,21 @@ def test_losses_are_written(tmp_path: Path, suffix: str) -> None:
         assert losses.stat().st_size > 1000
 
 
+def test_a_size_that_the_format_has_not_is_said_before_the_work(tmp_path: Path) -> None:
+    target = Target(tmp_path / "a.webp")
+    with pytest.raises(OutputError, match="16383 px"), claim(target, named_by_user=True, bits=8, size=(9, 16384)):
+        pass
+    assert left_behind(tmp_path) == []
+
+
 class Full:
     """A disk that is full for some files."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, suffix: str) -> None:
         self._suffix, self.on = suffix, True
-        for module in (losses_file, sys.modules["impasto.images.write"]):
-            monkeypatch.setattr(module, "put", self.put)
-        monkeypatch.setattr(checkpoint, "put_by", self.put)
+        monkeypatch.setattr(losses_file, "put", self.put)
+        for module in (checkpoint, sys.modules["impasto.images.write"]):
+            monkeypatch.setattr(module, "put_by", self.put)
 
     def put(self, path: Path, data: Any, **options: Any) -> None:
         if self.on and path.suffix == self._suffix:

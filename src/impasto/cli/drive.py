@@ -12,9 +12,9 @@ from types import FrameType
 
 from impasto.cli.options import INTERRUPTED
 from impasto.cli.progress import Progress
+from impasto.evaluate.allocator import keep_freed_memory
 from impasto.files import expanded
 from impasto.run import Run, losses_file, prepare
-from impasto.evaluate.allocator import keep_freed_memory
 from impasto.run.forecast import expected_facts, expected_line, original_line
 from impasto.run.inputs import gather
 from impasto.run.repeat import repeated
@@ -85,7 +85,7 @@ def _make(run: Run, caught: list[int], target: Target, *, named_by_user: bool, e
     keep_freed_memory()
     check_apart(target, run.inputs)
     with (
-        claim(target, named_by_user=named_by_user, bits=run.settings.bits) as claimed,
+        claim(target, named_by_user=named_by_user, bits=run.settings.bits, size=run.levels[-1].size) as claimed,
         Progress(run.settings, shown=shown) as progress,
     ):
         progress.begin(run)

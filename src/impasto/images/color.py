@@ -40,25 +40,36 @@ def _undated(icc: bytes) -> bytes:
 def image_to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
     """An 8-bit image without alpha, mode L, RGB, CMYK or LAB → mode L or RGB, sRGB-encoded."""
     if icc is not None and not is_srgb(icc):
-        converted = _image_through(image, io.BytesIO(icc))
+        converted = _image_through(image, icc)
         if converted is not None:
             return converted
     if image.mode == "LAB":
-        converted = _image_through(image, ImageCms.createProfile("LAB"))
+        converted = _image_through(image, None)
         if converted is None:
             raise ValueError("the Lab colours cannot be converted")
         return converted
     return image if image.mode in {"L", "RGB"} else image.convert("RGB")
 
 
-def _image_through(image: Image.Image, profile: Any) -> Image.Image | None:
+def _image_through(image: Image.Image, icc: bytes | None) -> Image.Image | None:
+    """Through a profile, or from plain Lab without one; None where the profile is of no use."""
+    transform = _transform(icc, image.mode)
     try:
-        return ImageCms.profileToProfile(
-            image,
-            profile,
+        return None if transform is None else transform.apply(image)
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+# Building one takes as long as converting a megapixel, and pictures come in bands.
+@functools.lru_cache(maxsize=2)
+def _transform(icc: bytes | None, mode: str) -> ImageCms.ImageCmsTransform | None:
+    try:
+        return ImageCms.buildTransform(
+            ImageCms.createProfile("LAB") if icc is None else io.BytesIO(icc),
             ImageCms.createProfile("sRGB"),
+            mode,
+            "RGB",
             renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
-            outputMode="RGB",
             flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):

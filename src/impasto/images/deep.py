@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 from PIL.ExifTags import Base
 
+from impasto.images.bands import bands
 from impasto.images.color import Space, array_to_srgb
 from impasto.images.pillow import dpi_of, from_pillow
 from impasto.images.raster import Raster, Undecodable, check_size, turned, unit_floats, usable_dpi
@@ -34,7 +35,12 @@ def from_png(data: bytes, *, max_pixels: int) -> Raster:
 def _to_srgb(pixels: np.ndarray, icc: bytes | None, *, alpha: bool, space: Space | None = None) -> np.ndarray:
     color, rest = (pixels[..., :-1], pixels[..., -1:]) if alpha else (pixels, pixels[..., :0])
     kind: Space = space if space is not None else ("gray" if color.shape[2] == 1 else "rgb")
-    return np.concatenate([array_to_srgb(color, icc, space=kind), rest], axis=-1)
+    converted = array_to_srgb(color, icc, space=kind)
+    return pixels if converted is color else _joined(converted, rest)
+
+
+def _joined(color: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    return color if alpha.shape[2] == 0 else np.concatenate([color, alpha], axis=-1)
 
 
 def from_heif(data: bytes, *, max_pixels: int) -> Raster:
@@ -84,7 +90,7 @@ def _from_page(page: Any) -> Raster:
         raise Undecodable(f"TIFF pixels of kind {name} and shape {page.shape} are not supported; convert it to RGB")
     space, count = spaces[name]
     pixels = _full_scale(pixels, page.bitspersample, signed_ab=name == "CIELAB")
-    color = pixels[..., :count]
+    color = plain = pixels[..., :count]
     if name == "MINISWHITE":
         color = (65535 if color.dtype == np.uint16 else np.float32(1)) - color
     kind = page.extrasamples[0] if page.extrasamples else 0
@@ -93,8 +99,9 @@ def _from_page(page: Any) -> Raster:
         color = _unassociated(color, alpha)
     icc = page.tags.get(34675)
     color = array_to_srgb(color, None if icc is None else bytes(icc.value), space=space)
+    joined = pixels[..., : count + alpha.shape[2]] if color is plain else _joined(color, alpha)
     orientation = int(page.tags.valueof(274, 1))
-    return Raster(turned(np.concatenate([color, alpha], axis=-1), orientation), _page_dpi(page, orientation))
+    return Raster(turned(joined, orientation), _page_dpi(page, orientation))
 
 
 def _full_scale(pixels: np.ndarray, bits: int, *, signed_ab: bool) -> np.ndarray:
@@ -113,7 +120,9 @@ def _full_scale(pixels: np.ndarray, bits: int, *, signed_ab: bool) -> np.ndarray
         return pixels.astype(np.uint16)
     if bits == 16:
         return pixels.astype(np.uint16, copy=False)
-    full: np.ndarray = (pixels.astype(np.float64) * (65535 / (2**bits - 1))).round().astype(np.uint16)
+    full = np.empty(pixels.shape, np.uint16)
+    for rows in bands(*pixels.shape[:2]):
+        full[rows] = (pixels[rows] * (65535 / (2**bits - 1))).round()
     return full
 
 

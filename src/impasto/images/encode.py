@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, BinaryIO, Final, Literal
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from impasto.errors import OutputError
+from impasto.images.bands import bands
 from impasto.images.color import srgb_profile
 from impasto.images.embed import exif_with, png_with
 
@@ -36,6 +38,9 @@ _TIFF: Final = Format("TIFF", (8, 16), alpha=True, max_side_px=2**31 - 1)
 FORMATS: Final = {".png": _PNG, ".jpg": _JPEG, ".jpeg": _JPEG, ".webp": _WEBP, ".tif": _TIFF, ".tiff": _TIFF}
 """By extension, in lower case."""
 
+CLASSIC_TIFF_BYTES: Final = 3_900_000_000
+"""Raw pixels beyond which a TIFF becomes a BigTIFF: a classic one ends at 4 GiB, and noise does not shrink by compression."""
+
 
 def encode(
     rgb: Tensor,
@@ -54,81 +59,145 @@ def encode(
     (64 KiB with its frame) is left out: the one beside the file has it.
     Raises OutputError for what the format cannot hold.
     """
-    kind = check_format(format, bits=bits)
-    height, width = rgb.shape[-2:]
-    if max(height, width) > kind.max_side_px:
-        raise OutputError(
-            f"{kind.name} holds at most {kind.max_side_px} px a side, the picture is {width}x{height}; write PNG or TIFF"
-        )
-    if not kind.alpha and alpha is not None:
-        rgb, alpha = rgb.reshape(3, height, width) * alpha + (1 - alpha), None
-    pixels = quantized(rgb, alpha, bits=bits)
+    file = io.BytesIO()
+    save(file, rgb, format, alpha=alpha, bits=bits, quality=quality, dpi=dpi, manifest=manifest)
+    return file.getvalue()
+
+
+def save(
+    file: BinaryIO,
+    rgb: Tensor,
+    format: str,  # noqa: A002 - the word for it
+    *,
+    alpha: Tensor | None = None,
+    bits: int = 8,
+    quality: int = 95,
+    dpi: tuple[float, float] | None = None,
+    manifest: str | None = None,
+) -> None:
+    """Writes what `encode` returns to a file open for writing; raises the file's OSError too."""
+    image = _checked(rgb, alpha)
+    kind = check_format(format, bits=bits, size=(image.shape[1], image.shape[2]))
     match kind.name:
         case "PNG":
-            return _png(pixels, dpi, manifest)
+            _png(file, quantized(image, alpha, bits=bits), dpi, manifest)
         case "TIFF":
-            return _tiff(pixels, dpi, manifest)
+            _tiff(file, image, alpha, bits=bits, dpi=dpi, manifest=manifest)
         case "WebP":
             exif = exif_with(manifest, dpi=dpi)
-            return _by_pillow(pixels, "WEBP", quality=quality, lossless=quality == 100, exact=True, exif=exif)
+            options = {"quality": quality, "lossless": quality == 100, "exact": True, "exif": exif}
+            _by_pillow(file, to_pil(image, alpha), "WEBP", **options)
         case _:
             exif = exif_with(manifest, max_bytes=65533)
             # JPEG counts whole dots in 16 bits.
             fits = dpi is not None and all(1 <= round(value) <= 65535 for value in dpi)
             density = {"dpi": tuple(map(round, dpi))} if dpi is not None and fits else {}
             # Not `optimize`: with it, Pillow's buffer is too small for large noisy pictures.
-            return _by_pillow(pixels, "JPEG", quality=quality, subsampling=0, exif=exif, **density)
+            over_white = _image(image, alpha, mode="RGB")
+            _by_pillow(file, over_white, "JPEG", quality=quality, subsampling=0, exif=exif, **density)
 
 
-def check_format(extension: str, *, bits: int) -> Format:
-    """The format of an extension; raises OutputError for unknown ones and for depths it has not."""
+def check_format(extension: str, *, bits: int, size: tuple[int, int] | None = None) -> Format:
+    """The format of an extension; raises OutputError for unknown ones, and for a depth or size (height, width) it has not."""
     kind = FORMATS.get(extension.lower())
     if kind is None:
         raise OutputError(f"there is no format {extension!r}; choose from {', '.join(FORMATS)}", extension=extension)
     if bits not in kind.bits:
         held = " or ".join(map(str, kind.bits))
         raise OutputError(f"{kind.name} holds {held} bits a channel, not {bits}; write PNG or TIFF with 8 or 16", bits=bits)
+    if size is not None and max(size) > kind.max_side_px:
+        raise OutputError(
+            f"{kind.name} holds at most {kind.max_side_px} px a side, the picture is {size[1]}x{size[0]}; write PNG or TIFF",
+            size=size,
+        )
     return kind
 
 
 def to_pil(rgb: Tensor, alpha: Tensor | None = None) -> Image.Image:
     """An 8-bit image, RGB or RGBA, of rgb [3, H, W] or [1, 3, H, W] and alpha [H, W], both 0..1."""
-    return Image.fromarray(quantized(rgb, alpha, bits=8))
+    return _image(_checked(rgb, alpha), alpha, mode="RGB" if alpha is None else "RGBA")
 
 
 def quantized(rgb: Tensor, alpha: Tensor | None, *, bits: int) -> np.ndarray:
     """[H, W, 3 or 4], uint8 or uint16, clamped, rounded.  Raises OutputError: NaN, wrong shape."""
+    image = _checked(rgb, alpha)
+    height, width = image.shape[1:]
+    pixels = np.empty((height, width, 3 if alpha is None else 4), np.uint8 if bits == 8 else np.uint16)
+    for rows in bands(height, width):
+        pixels[rows] = _band(image, alpha, rows, bits=bits)
+    return pixels
+
+
+def _checked(rgb: Tensor, alpha: Tensor | None) -> Tensor:
+    """The picture, [3, H, W]; raises OutputError when it or alpha has another shape."""
     image = rgb[0] if rgb.ndim == 4 and rgb.shape[0] == 1 else rgb
     if image.ndim != 3 or image.shape[0] != 3 or image.numel() == 0:
         raise OutputError(f"expected a picture [3, H, W], got {list(rgb.shape)}")
     if alpha is not None and alpha.shape != image.shape[1:]:
         raise OutputError(f"expected alpha {list(image.shape[1:])} like the picture, got {list(alpha.shape)}")
-    planes = image if alpha is None else torch.cat([image, alpha[None].to(image)])
-    values = planes.detach().to("cpu", torch.float32)
+    return image.detach()
+
+
+def _band(image: Tensor, alpha: Tensor | None, rows: slice, *, bits: int) -> np.ndarray:
+    """Some rows of what `quantized` gives."""
+    planes = image[:, rows] if alpha is None else torch.cat([image[:, rows], alpha[None, rows].to(image)])
+    values = planes.to("cpu", torch.float32)
     if bool(values.isnan().any()):
         raise OutputError("the picture holds NaN (not a number), which no file can show")
     full = 2**bits - 1
-    whole = (values.clamp(0, 1) * full + 0.5).floor()
-    return np.ascontiguousarray(whole.permute(1, 2, 0).numpy().astype(np.uint8 if bits == 8 else np.uint16))
+    whole: np.ndarray = (values.clamp(0, 1) * full + 0.5).floor().permute(1, 2, 0).numpy()
+    return np.ascontiguousarray(whole, dtype=np.uint8 if bits == 8 else np.uint16)
 
 
-def _png(pixels: np.ndarray, dpi: tuple[float, float] | None, manifest: str | None) -> bytes:
+def _image(image: Tensor, alpha: Tensor | None, *, mode: Literal["RGB", "RGBA"]) -> Image.Image:
+    """As an 8-bit image; alpha is laid over white where the mode has none."""
+    height, width = image.shape[1:]
+    whole = Image.new(mode, (width, height), None)
+    for rows in bands(height, width):
+        if alpha is not None and mode == "RGB":
+            cover = alpha[rows].to(image)
+            band = _band(image[:, rows] * cover + (1 - cover), None, slice(None), bits=8)
+        else:
+            band = _band(image, alpha, rows, bits=8)
+        whole.paste(Image.fromarray(band), (0, rows.start))
+    return whole
+
+
+def _png(file: BinaryIO, pixels: np.ndarray, dpi: tuple[float, float] | None, manifest: str | None) -> None:
     import imagecodecs
 
-    return png_with(bytes(imagecodecs.png_encode(pixels)), icc=srgb_profile(), dpi=dpi, manifest=manifest)
+    png = memoryview(imagecodecs.png_encode(pixels))
+    for part in png_with(png, icc=srgb_profile(), dpi=dpi, manifest=manifest):
+        file.write(part)
 
 
-def _tiff(pixels: np.ndarray, dpi: tuple[float, float] | None, manifest: str | None) -> bytes:
+def _tiff(
+    file: BinaryIO,
+    image: Tensor,
+    alpha: Tensor | None,
+    *,
+    bits: int,
+    dpi: tuple[float, float] | None,
+    manifest: str | None,
+) -> None:
+    """In strips of about 256 KiB, each compressed by itself; whoever reads a part need not read all."""
     import tifffile
 
-    file = io.BytesIO()
+    height, width = image.shape[1:]
+    channels = 3 if alpha is None else 4
+    row_bytes = width * channels * bits // 8
+    strip_rows = max(1, 2**18 // row_bytes)
     tifffile.imwrite(
         file,
-        pixels,
+        _strips(image, alpha, strip_rows, bits=bits),
+        shape=(height, width, channels),
+        dtype=np.uint8 if bits == 8 else np.uint16,
+        rowsperstrip=strip_rows,
+        bigtiff=height * row_bytes > CLASSIC_TIFF_BYTES,
         photometric="rgb",
         compression="zlib",
         predictor=True,
-        extrasamples=None if pixels.shape[2] == 3 else ["unassalpha"],
+        extrasamples=None if alpha is None else ["unassalpha"],
         iccprofile=srgb_profile(),
         resolution=dpi,
         resolutionunit=None if dpi is None else "INCH",
@@ -136,13 +205,22 @@ def _tiff(pixels: np.ndarray, dpi: tuple[float, float] | None, manifest: str | N
         metadata=None,
         software=False,
     )
-    return file.getvalue()
 
 
-def _by_pillow(pixels: np.ndarray, name: str, **options: Any) -> bytes:
-    file = io.BytesIO()
+def _strips(image: Tensor, alpha: Tensor | None, strip_rows: int, *, bits: int) -> Iterator[bytes]:
+    """The strips of a TIFF, each row as differences between neighbours, then deflated."""
+    import imagecodecs
+
+    height = image.shape[1]
+    for top in range(0, height, strip_rows):
+        band = _band(image, alpha, slice(top, min(top + strip_rows, height)), bits=bits)
+        yield bytes(imagecodecs.zlib_encode(imagecodecs.delta_encode(band, axis=-2).tobytes()))
+
+
+def _by_pillow(file: BinaryIO, image: Image.Image, name: str, **options: Any) -> None:
     try:
-        Image.fromarray(pixels).save(file, name, icc_profile=srgb_profile(), **options)
+        image.save(file, name, icc_profile=srgb_profile(), **options)
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the place, not the picture
         raise OutputError(f"the picture cannot be written as {name}: {error}; write PNG or TIFF") from None
-    return file.getvalue()

@@ -6,8 +6,9 @@ import numpy as np
 from PIL import Image
 from PIL.ExifTags import Base
 
+from impasto.images.bands import bands
 from impasto.images.color import image_to_srgb
-from impasto.images.raster import Raster, Undecodable, check_size, turned, unit_floats, usable_dpi
+from impasto.images.raster import Raster, Undecodable, check_size, to_be_turned, turned, unit_floats, usable_dpi
 
 
 def from_pillow(image: Image.Image, *, max_pixels: int) -> Raster:
@@ -20,8 +21,9 @@ def from_pillow(image: Image.Image, *, max_pixels: int) -> Raster:
     # After decoding: PNG may hold EXIF behind its pixels; Pillow turns TIFF itself and clears the mark.
     exif = image.getexif()
     orientation = exif.get(Base.Orientation, 1)
-    pixels = turned(_pixels(image), orientation)
-    return Raster(pixels, dpi_of(image, swapped=orientation in {5, 6, 7, 8}))
+    pixels = _deep(image)
+    upright = _eight_bits(image, orientation) if pixels is None else turned(pixels, orientation)
+    return Raster(upright, dpi_of(image, swapped=orientation in {5, 6, 7, 8}))
 
 
 def dpi_of(image: Image.Image, *, swapped: bool = False) -> tuple[float, float] | None:
@@ -37,15 +39,33 @@ def dpi_of(image: Image.Image, *, swapped: bool = False) -> tuple[float, float] 
     return dpi if dpi is None or not swapped else (dpi[1], dpi[0])
 
 
-def _pixels(image: Image.Image) -> np.ndarray:
-    """[H, W, C], as in `Raster`, still as stored."""
+def _deep(image: Image.Image) -> np.ndarray | None:
+    """[H, W, 1], uint16 or float32, as stored, for the modes that hold more than 8 bits."""
     if image.mode.startswith("I;16"):
-        return np.asarray(image).astype(np.uint16)[..., None]
+        return np.asarray(image).astype(np.uint16, copy=False)[..., None]
     if image.mode == "I":
         return _sixteen_of_thirty_two(np.asarray(image))[..., None]
     if image.mode == "F":
         return unit_floats(np.asarray(image))[..., None]
-    color, alpha = _split(image)
+    return None
+
+
+def _eight_bits(image: Image.Image, orientation: int) -> np.ndarray:
+    """[H, W, C] uint8, upright.
+
+    In bands: Pillow holds four bytes a pixel, and each step on the way from there would hold all of it once more.
+    """
+    rows = bands(image.height, image.width)
+    first = _band(image, next(rows))
+    upright, as_stored = to_be_turned(image.height, image.width, first.shape[2], orientation=orientation)
+    as_stored[: len(first)] = first
+    for band in rows:
+        as_stored[band] = _band(image, band)
+    return upright
+
+
+def _band(image: Image.Image, rows: slice) -> np.ndarray:
+    color, alpha = _split(image.crop((0, rows.start, image.width, rows.stop)))
     icc = image.info.get("icc_profile")
     pixels = np.asarray(image_to_srgb(color, icc if isinstance(icc, bytes) else None))
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -44,6 +44,17 @@ def check_size(width: int, height: int, *, max_pixels: int) -> None:
 
 def turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
     """[H, W, C] as stored → upright, for EXIF orientations 1..8; unknown ones mean 1."""
+    return np.ascontiguousarray(_turned_view(pixels, orientation))
+
+
+def to_be_turned(height: int, width: int, channels: int, *, orientation: int) -> tuple[np.ndarray, np.ndarray]:
+    """An empty upright uint8 picture, and a view of it that is filled as stored, [height, width, channels]."""
+    upright = np.empty((width, height, channels) if orientation in {5, 6, 7, 8} else (height, width, channels), np.uint8)
+    # Turning by 90° is undone by turning by 270°; all others undo themselves.
+    return upright, _turned_view(upright, {6: 8, 8: 6}.get(orientation, orientation))
+
+
+def _turned_view(pixels: np.ndarray, orientation: int) -> np.ndarray:
     match orientation:
         case 2:
             pixels = pixels[:, ::-1]
@@ -59,7 +70,7 @@ def turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
             pixels = pixels.swapaxes(0, 1)[::-1, ::-1]
         case 8:
             pixels = pixels.swapaxes(0, 1)[::-1]
-    return np.ascontiguousarray(pixels)
+    return pixels
 
 
 def usable_dpi(x: object, y: object) -> tuple[float, float] | None:
@@ -93,24 +104,37 @@ def unit_floats(array: np.ndarray) -> np.ndarray:
         raise Undecodable("it holds NaN (not a number); every value must lie in 0..1")
     if low < -_ROUNDING or high > 1 + _ROUNDING:
         raise Undecodable(f"expected floats in 0..1, got {low:.6g}..{high:.6g}; divide them by their full scale")
-    return np.ascontiguousarray(array, dtype=np.float32).clip(0, 1)
+    plain = np.ascontiguousarray(array, dtype=np.float32)
+    return plain.clip(0, 1) if low < 0 or high > 1 else plain
 
 
 def to_npy(raster: Raster) -> bytes:
     """The pixels as the bytes of a .npy file; `from_npy` gives the same pixels."""
-    file = io.BytesIO()
-    np.save(file, raster.pixels, allow_pickle=False)
-    return file.getvalue()
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(raster.pixels))
+    # At once: a file in memory that grows as it is written has up to twice its size.
+    return b"".join((header.getvalue(), np.ascontiguousarray(raster.pixels).data))
+
+
+def kept_in(data: bytes) -> Raster:
+    """The picture of what `to_npy` made, as a view into it."""
+    shape, dtype, start = _header(data)
+    return Raster(np.frombuffer(data, dtype, offset=start).reshape(shape))
 
 
 def from_npy(data: bytes, *, max_pixels: int) -> Raster:
     """The picture in a .npy file.  Raises Undecodable, ValueError, and what `from_array` raises."""
+    shape, dtype, start = _header(data)
+    # The header is checked before any memory is taken: it may claim anything.
+    if dtype.hasobject or len(data) - start != math.prod(shape) * dtype.itemsize:
+        raise Undecodable(f"its header promises {shape} of {dtype}, and the rest of the file is not that; write it again")
+    return from_array(np.load(io.BytesIO(data), allow_pickle=False), max_pixels=max_pixels)
+
+
+def _header(data: bytes) -> tuple[tuple[int, ...], np.dtype[Any], int]:
+    """Shape, type, and where the numbers begin."""
     file = io.BytesIO(data)
     version = np.lib.format.read_magic(file)
     read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, _, dtype = read_header(file)
-    # The header is checked before any memory is taken: it may claim anything.
-    if dtype.hasobject or len(data) - file.tell() != math.prod(shape) * dtype.itemsize:
-        raise Undecodable(f"its header promises {shape} of {dtype}, and the rest of the file is not that; write it again")
-    file.seek(0)
-    return from_array(np.load(file, allow_pickle=False), max_pixels=max_pixels)
+    return shape, dtype, file.tell()

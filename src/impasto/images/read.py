@@ -1,18 +1,10 @@
-"""File → picture: upright, sRGB, float32 0..1, alpha apart; what cannot be read is said in one line.
-
-Where a pixel is wholly transparent its colour means nothing (editors leave black, white or noise there),
-and the network would see it all the same.  Such pixels get the mean colour of the picture, weighted by alpha;
-all other pixels keep theirs.
-"""
+"""File → picture: upright, sRGB, in the depth it has; what cannot be read is said in one line."""
 
 from __future__ import annotations
 
 import difflib
-import hashlib
 import os
 import stat
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -23,34 +15,14 @@ from torch import Tensor
 from impasto.errors import ImageTooLarge, UnreadableImage
 from impasto.files import expanded
 from impasto.images.decode import decode, guarded
+from impasto.images.picture import Picture
 from impasto.images.pillow import from_pillow
-from impasto.images.raster import Raster, TooManyPixels, Undecodable, from_array, to_npy
+from impasto.images.raster import Raster, TooManyPixels, Undecodable, from_array, kept_in, to_npy
 
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | Image.Image | np.ndarray | Tensor
 
 
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """A picture as the program sees it, and the bytes it came from: `read(picture.encoded)` gives it again.
-
-    `rgb`: float32 [3, H, W], sRGB-encoded, 0..1.  `alpha`: float32 [H, W], 0..1, or None where all is opaque.
-    `bits`: 8 or 16, the depth of the source (floats count as 16).  `dpi`: pixels an inch, across and down.
-    """
-
-    rgb: Tensor
-    alpha: Tensor | None
-    bits: int
-    dpi: tuple[float, float] | None
-    name: str
-    encoded: bytes
-
-    @cached_property
-    def sha256(self) -> str:
-        """Of `encoded`."""
-        return hashlib.sha256(self.encoded).hexdigest()
-
-
-def read(source: Source, *, role: str = "picture", name: str | None = None, max_pixels: int = 200_000_000) -> Picture:
+def read(source: Source, *, role: str = "picture", name: str | None = None, max_pixels: int = 268_435_456) -> Picture:
     """Reads a picture from wherever it is.
 
     `source`: a path; a file's bytes; a PIL image; an array [H, W] or [H, W, 1..4], uint8, uint16 or
@@ -70,8 +42,10 @@ def read(source: Source, *, role: str = "picture", name: str | None = None, max_
         else:
             raster = _from_memory(source, max_pixels)
             encoded = to_npy(raster)
+            # Of the bytes kept: they are ours alone, and one copy is enough.
+            raster = kept_in(encoded)
         stem = name if name is not None else path.stem if path is not None else "picture"
-        return _picture(raster, stem, encoded)
+        return Picture(raster.pixels, raster.dpi, stem, encoded)
     except TooManyPixels as error:
         raise ImageTooLarge(
             f"{label} has {error}, the limit is {max_pixels:,}; shrink it, or raise the limit with --max-pixels",
@@ -144,28 +118,3 @@ def _channels_last(tensor: Tensor) -> np.ndarray:
     if image.ndim != 3 or image.shape[0] != 3 or not image.is_floating_point():
         raise Undecodable(f"expected a float tensor [3, H, W] or [1, 3, H, W] in 0..1, got {tensor.dtype} {list(tensor.shape)}")
     return image.detach().to("cpu", torch.float32).permute(1, 2, 0).numpy()
-
-
-def _picture(raster: Raster, name: str, encoded: bytes) -> Picture:
-    pixels = raster.pixels
-    full = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}.get(pixels.dtype, 1)
-    planes = np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32)
-    if full != 1:
-        planes /= full  # in place, on our own copy: a large picture is gigabytes
-    values = torch.from_numpy(planes)
-    color, alpha = (values[:-1], values[-1]) if values.shape[0] in {2, 4} else (values, None)
-    rgb = color.expand(3, -1, -1).contiguous()
-    if alpha is not None:
-        alpha = None if bool((alpha == 1).all()) else alpha.contiguous()
-    if alpha is not None:
-        rgb = _meaningful(rgb, alpha)
-    return Picture(rgb, alpha, 8 if pixels.dtype == np.uint8 else 16, raster.dpi, name, encoded)
-
-
-def _meaningful(rgb: Tensor, alpha: Tensor) -> Tensor:
-    """[3, H, W], with the mean colour where alpha [H, W] is 0; middle gray if nothing is visible at all."""
-    total = alpha.double().sum()
-    if total == 0:
-        return torch.full_like(rgb, 0.5)
-    mean = (rgb.double() * alpha).sum((1, 2)) / total
-    return torch.where(alpha == 0, mean.to(rgb.dtype)[:, None, None], rgb)

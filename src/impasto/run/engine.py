@@ -107,8 +107,7 @@ class Run:
         deepest = vgg.architecture.deepest(self.layers)
         self.min_side_px = vgg.architecture.min_side_px(deepest)
         levels.check_inputs(inputs.content, list(inputs.styles), min_side_px=self.min_side_px)
-        content_size = (inputs.content.rgb.shape[1], inputs.content.rgb.shape[2])
-        self.levels = levels.plan(settings, content_size, min_side_px=self.min_side_px)
+        self.levels = levels.plan(settings, inputs.content.size, min_side_px=self.min_side_px)
         self.scratch = Path(tempfile.gettempdir())
         """The folder for vectors that do not fit into memory."""
 
@@ -220,14 +219,13 @@ class Run:
 
     def content(self, level: int) -> Tensor:
         """Content, with its margin, at the size of a level (from 0), [1, 3, h, w], on the device."""
-        return self._canvas(resize(self.inputs.content.rgb[None], self.levels[level].size)).to(self.vgg.device)
+        return self._canvas(self.inputs.content.at(self.levels[level].size)).to(self.vgg.device)
 
     def styles(self, level: int) -> Iterator[Tensor]:
         """Each style at its size for a level (from 0), [1, 3, h, w], on the device."""
         for style in self.inputs.styles:
-            own = (style.rgb.shape[1], style.rgb.shape[2])
-            size = levels.style_size(self.settings, own, self.levels[level].size, min_side_px=self.min_side_px)
-            yield resize(style.rgb[None], size).to(self.vgg.device)
+            size = levels.style_size(self.settings, style.size, self.levels[level].size, min_side_px=self.min_side_px)
+            yield style.at(size).to(self.vgg.device)
 
     def _enter(self, x: Tensor | None = None) -> Loop[Evaluation]:
         """The loop of the level at hand, from the level before it, the start image, or a given x."""
@@ -264,7 +262,7 @@ class Run:
             self.settings.init,
             content=self._cut(content),
             styles=self.styles(self.level),
-            given=None if given is None else given.rgb[None].to(self.vgg.device),
+            given=None if given is None else given.at(self.levels[self.level].size).to(self.vgg.device),
             mean_rgb=self.vgg.mean_rgb,
             noise_ratio=self.settings.noise_ratio,
             generator=torch.Generator().manual_seed(self.settings.seed),

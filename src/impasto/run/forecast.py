@@ -49,7 +49,7 @@ def expected_facts(run: Run) -> dict[str, Any]:
 
 def original_line(run: Run) -> str:
     """One line: what `--size original` would take here."""
-    height, width = run.inputs.content.rgb.shape[1:]
+    height, width = run.inputs.content.size
     settings = run.settings.model_copy(update={"size": "original", "memory": None})
     levels = plan(settings, (height, width), min_side_px=1)
     plans = [run.budget.plan(level.canvas(settings.margin), limited=False) for level in levels]

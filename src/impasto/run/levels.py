@@ -80,7 +80,7 @@ def plan(settings: Settings, content: tuple[int, int], *, min_side_px: int) -> t
 def check_inputs(content: Picture, styles: list[Picture], *, min_side_px: int) -> None:
     """Raises ImageTooSmall for a picture that has fewer pixels a side than the deepest layer needs."""
     for role, picture in [("content", content), *(("style", style) for style in styles)]:
-        height, width = picture.rgb.shape[1:]
+        height, width = picture.size
         if min(height, width) < min_side_px:
             raise ImageTooSmall(
                 f"the deepest layer needs at least {min_side_px} px a side, {role} {picture.name} is {width}x{height}; "

@@ -72,16 +72,14 @@ def result_of(run: Run) -> Result:
     best = run.best
     if best is None:
         raise RunError("there is no picture yet: not one evaluation was made; continue the run")
-    content = run.inputs.content
-    size = final_size(run.settings, (content.rgb.shape[1], content.rgb.shape[2]))
+    size = final_size(run.settings, run.inputs.content.size)
     rgb = resize(best.float().cpu(), size)[0]
     return Result(rgb, alpha_at(run, size), dpi_of(run), tuple(run.records), run.settings, facts_of(run))
 
 
 def alpha_at(run: Run, size: tuple[int, int]) -> Tensor | None:
     """The photograph's alpha [H, W], 0..1, at a size (height, width), or None where it has none."""
-    alpha = run.inputs.content.alpha
-    return None if alpha is None else resize(alpha[None, None], size)[0, 0]
+    return run.inputs.content.alpha_at(size)
 
 
 def dpi_of(run: Run) -> tuple[float, float]:

@@ -27,16 +27,15 @@ def start_image(
 ) -> Tensor:
     """The start at the first level, [1, 3, H, W], sRGB-encoded, 0..1.
 
-    `content` gives the size; `given`: the picture of a start file, [1, 3, h, w]; `mean_rgb`: [1, 3, 1, 1]; `generator`: on the
-    CPU, so that every device starts from the same noise.
+    `content` gives the size; `given`: the picture of a start file at that size, [1, 3, H, W]; `mean_rgb`: [1, 3, 1, 1];
+    `generator`: on the CPU, so that every device starts from the same noise.
     """
-    size = (content.shape[2], content.shape[3])
     if given is not None:
-        return resize(given, size)
+        return given
     if kind == "content":
         return content.clone()
     if kind == "style":
-        return resize(next(iter(styles)), size)
+        return resize(next(iter(styles)), (content.shape[2], content.shape[3]))
     uniform = torch.rand(content.shape, generator=generator, dtype=torch.float32).to(content)
     if kind == "noise":
         return uniform

@@ -87,12 +87,15 @@ def check_apart(target: Target, inputs: Inputs) -> None:
 
 
 @contextlib.contextmanager
-def claim(target: Target, *, named_by_user: bool, bits: int) -> Iterator[Target]:
-    """The target, ours alone while inside: as named by the user, or made unique.  Raises OutputError before any work."""
+def claim(target: Target, *, named_by_user: bool, bits: int, size: tuple[int, int] | None = None) -> Iterator[Target]:
+    """The target, ours alone while inside: as named by the user, or made unique.  Raises OutputError before any work.
+
+    `bits`, `size`: depth and (height, width) of the picture to come, which not every format holds.
+    """
     check_losses(target)
     first, number = target, 1
     while True:
-        check_target(target.picture, overwrite=True, bits=bits)
+        check_target(target.picture, overwrite=True, bits=bits, size=size)
         with contextlib.ExitStack() as stack:
             try:
                 stack.enter_context(locked(target.picture))
