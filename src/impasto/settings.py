@@ -167,7 +167,7 @@ class Settings(BaseModel):
     learning_rate: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = Field(
         0.02, description="Adam's step, where pixels span 0..1"
     )
-    lbfgs_history: Annotated[int, Field(ge=1, le=1000)] = Field(50, description="correction pairs that L-BFGS keeps")
+    lbfgs_history: Annotated[int, Field(ge=1, le=1000)] = Field(10, description="correction pairs that L-BFGS keeps")
     lbfgs_metric: Annotated[float, Field(ge=0, le=2)] = Field(
         0.5, description="L-BFGS starts from the metric f^-P over the picture's frequencies f; 0 treats all alike"
     )

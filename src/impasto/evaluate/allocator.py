@@ -14,22 +14,36 @@ from typing import Final
 
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
-_LARGEST_KEPT: Final = 32 << 20
+LARGEST_KEPT: Final = 32 << 20
 """Bytes; older releases of glibc allow no more."""
+_LEAST_KEPT: Final = 1 << 20
 _NEVER: Final = 2**31 - 1
 
 
-def give_back_freed_memory() -> None:
-    """What is kept goes back to the system: between tiles, whose blocks of other sizes would not fit into what these left."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform.startswith("linux") else None
-    if trim is not None:
-        trim(0)
+_kept = 0
+"""The largest blocks that this process keeps; 0 where it was never asked to."""
 
 
 def keep_freed_memory() -> None:
     """For this whole process, so for programs, not for libraries to call; does nothing where there is no glibc."""
-    if not sys.platform.startswith("linux"):
-        return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None and mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT):
-        mallopt(_M_TRIM_THRESHOLD, _NEVER)
+    global _kept  # noqa: PLW0603 - it says what was done to the process
+    if _mallopt(_M_MMAP_THRESHOLD, LARGEST_KEPT):
+        _mallopt(_M_TRIM_THRESHOLD, _NEVER)
+        _kept = LARGEST_KEPT
+
+
+def keep_less(*, little: bool) -> None:
+    """Whether blocks from 1 MiB on are given back at once, where memory is short: a few per cent slower, but without holes.
+
+    Does nothing where `keep_freed_memory` was not asked for.
+    """
+    if _kept > 0:
+        _mallopt(_M_MMAP_THRESHOLD, _LEAST_KEPT if little else LARGEST_KEPT)
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
+
+
+def _mallopt(what: int, value: int) -> bool:
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform.startswith("linux") else None
+    return mallopt is not None and bool(mallopt(what, value))

@@ -18,6 +18,7 @@ from typing import Final
 
 import torch
 
+from impasto.evaluate.allocator import LARGEST_KEPT
 from impasto.evaluate.geometry import Tile, tiles
 from impasto.settings import Settings
 from impasto.vgg import Vgg
@@ -28,16 +29,23 @@ FORWARD: Final = 0.45
 WIDEST_BUFFERS: Final = 0.3
 """Buffers of the widest layer's size that come and go in a step, beside what is kept for the way back."""
 
-HOLES_PER_PIXEL: Final = 1000
-MOST_HOLES: Final = 200 * 2**20
-"""Bytes a pixel, and at most, that lie unused between blocks on a CPU: freed ones of up to 32 MiB are kept (allocator.py)."""
+HOLES_PER_PIXEL: Final = 430
+OTHER_HOLES: Final = 120 * 2**20
+HOLES_IN_TILES: Final = 40 * 2**20
+"""Bytes that lie unused between blocks on a CPU: by pixel while even large blocks are kept, in all when they are not, or none.
+
+Both are measured, so that the estimate is the process's peak (VmHWM) on an x86 CPU; benchmarks/estimate.py compares.
+"""
+
+_LARGE_BLOCK: Final = 32
+"""Bytes a pixel of the fourth stage's features, the smallest of the large blocks."""
 
 PICTURE: Final = 12
 """Bytes a pixel of a picture in float32."""
 
 _HISTORIES: Final = (20, 10, 5)
-_LONGER_WITH: Final = {20: 1.02, 10: 1.05, 5: 1.1}
-"""Shorter histories, and how much longer the same J then takes than with 50 (docs/performance.md)."""
+_LONGER_WITH: Final = {20: 1.005, 10: 1.01, 5: 1.02}
+"""Shorter histories than asked for, and how much longer the same J then takes, about (docs/decisions/0011-memory-plan.md)."""
 
 _DISK: Final = 0.5e9
 """Bytes a second from disk, at worst."""
@@ -147,7 +155,8 @@ class Demand:
         stepped = pixels * (PICTURE * 3.5 if on_disk else self._stepped(history) + self._targets_per_pixel)
         # At a level's entry: the content, a copy of it with its margin, and the start.
         entered = windows[0] * self.per_pixel + pixels * PICTURE * 3
-        return max(evaluated, stepped, entered) + self._holes(windows[0])
+        # Beside tiles nothing large is kept.
+        return max(evaluated, stepped, entered) + min(HOLES_IN_TILES, self._holes(windows[0]))
 
     def _stepped(self, history: int) -> float:
         """Bytes a pixel in a step of the optimiser: x, the gradient, the direction, the metric's waves, the best picture."""
@@ -159,7 +168,9 @@ class Demand:
         return PICTURE * 2 * (history + 1)
 
     def _holes(self, pixels: int) -> float:
-        return min(HOLES_PER_PIXEL * pixels, MOST_HOLES) if self.vgg.device.type == "cpu" else 0
+        if self.vgg.device.type != "cpu":
+            return 0
+        return HOLES_PER_PIXEL * pixels if _LARGE_BLOCK * pixels < LARGEST_KEPT else OTHER_HOLES
 
     @property
     def _targets_per_pixel(self) -> float:

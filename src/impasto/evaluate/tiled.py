@@ -17,7 +17,6 @@ import torch
 from torch import Tensor
 
 from impasto.evaluate.account import Account
-from impasto.evaluate.allocator import give_back_freed_memory
 from impasto.evaluate.evaluation import Evaluation, evaluation
 from impasto.evaluate.geometry import Tile, tiles
 from impasto.evaluate.passage import Passage
@@ -53,7 +52,6 @@ class Tiled:
             ]
             for tile, see in zip(plan[self.kept :], seeing[self.kept :], strict=True):
                 self.vgg.show(rgb[tile.window], path, see)
-                give_back_freed_memory()
             total, parts = account.settle()
             gradient = account.pull_pixels(rgb, torch.zeros_like(rgb))
             for at, tile in enumerate(plan):
@@ -61,7 +59,6 @@ class Tiled:
                 passage = passages.pop(0) if at < self.kept else None
                 gradient[tile.window] += back(self.vgg, account, tile, path, rgb[tile.window], passage)
                 del passage
-                give_back_freed_memory()
             return evaluation(total, parts, gradient)
 
 

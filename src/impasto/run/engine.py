@@ -17,6 +17,7 @@ from torch import Tensor
 from impasto import objective
 from impasto.errors import NoProgress
 from impasto.evaluate import Evaluation, Evaluator, Tiled, TiledSurvey, Whole
+from impasto.evaluate.allocator import keep_less
 from impasto.evaluate.memory import Plan
 from impasto.images import resize
 from impasto.objective import WHOLE, Survey
@@ -230,6 +231,7 @@ class Run:
     def _enter(self, x: Tensor | None = None) -> Loop[Evaluation]:
         """The loop of the level at hand, from the level before it, the start image, or a given x."""
         plan = self.budget.plans[self.level]
+        keep_less(little=plan.tile_px is not None)
         store = Scratch(self.scratch) if plan.on_disk else None
         survey = WHOLE if plan.tile_px is None else TiledSurvey(plan.tile_px, self.layers)
         content = self.content(self.level)
