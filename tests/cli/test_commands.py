@@ -35,6 +35,18 @@ def test_stylize_writes_a_picture_and_prints_its_path(here: Path, impasto: Comma
     assert re.search(r"64×48, \d\.\d GB of \d+\.\d GB, about \d+ s", ended.err)
 
 
+def test_estimate_says_how_a_run_would_go_and_makes_nothing(here: Path, impasto: Command) -> None:
+    before = sorted(here.rglob("*"))
+    ended = impasto("estimate", "photo.png", "paint.png", "--size", "4096x3072", "--memory", "2GB")
+    assert ended.code == 0
+    line = r"4,096×3,072 in \d+ tiles of \d+ px, 5 pairs of history, 2\.7 GB on disk, 1\.\d GB of 2\.0 GB, about \d+ h \d+ min\n"
+    assert re.match(line, ended.out)
+    facts = json.loads(impasto("estimate", "photo.png", "paint.png", "--size", "64", "--json").out)
+    assert [(level["width"], level["height"], level["tiles"]) for level in facts["levels"]] == [(64, 48, 1)]
+    assert 0 < facts["bytes"] < facts["free_bytes"] and facts["seconds"] > 0
+    assert sorted(here.rglob("*")) == before
+
+
 def test_a_second_run_gets_a_name_of_its_own(here: Path, impasto: Command) -> None:
     assert [impasto("stylize", "photo.png", "paint.png", *SMALL, "-q").out for _ in range(2)] == [
         "output/photo_paint.png\n",
@@ -170,7 +182,7 @@ def test_every_setting_has_its_option_and_every_option_its_setting() -> None:
 
 def test_every_flag_in_the_documentation_exists(impasto: Command) -> None:
     known = set()
-    for command in (["stylize"], ["resume"], ["repeat"], ["weights", "import"], ["weights", "fetch"], []):
+    for command in (["stylize"], ["estimate"], ["resume"], ["repeat"], ["weights", "import"], ["weights", "fetch"], []):
         known |= set(re.findall(r"--[a-z][a-z-]*", impasto(*command, "--help").out))
     root = Path(__file__).parents[2]
     pages = [root / "README.md", *(root / "docs").glob("*.md")]
@@ -205,6 +217,8 @@ BAD = {
     "absent device": (["photo.png", "paint.png", "--device", "cuda:7"], "not available"),
     "negative weight": (["photo.png", "paint.png", "--style-weight", "-1"], "style_weight"),
     "nan weight": (["photo.png", "paint.png", "--content-weight", "nan"], "content_weight"),
+    "no memory": (["photo.png", "paint.png", "--memory", "much"], "write 4GB, 1.5GiB or 800MB"),
+    "too little memory": (["photo.png", "paint.png", "--memory", "64MB"], "GB are allowed; allow more, or choose a smaller --size"),
     "no number": (["photo.png", "paint.png", "--strength", "much"], "--strength"),
     "wrong weights": (["photo.png", "paint.png", "--network", "text.jpg"], "text.jpg"),
     "unknown network": (["photo.png", "paint.png", "--network", "vgg91"], "vgg19"),

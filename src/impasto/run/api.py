@@ -28,7 +28,9 @@ def network_for(settings: Settings, precision: str | None = None) -> Vgg:
 
 def prepare(settings: Settings, inputs: Inputs, precision: str | None = None) -> Run:
     """A run at its first step, in the precision of the settings or the one given."""
-    return Run(settings, inputs, network_for(settings, precision))
+    run = Run(settings, inputs, network_for(settings, precision))
+    run.budget.check()
+    return run
 
 
 def stylize(content: Any, style: Any, *, on_step: Callable[[Step], object] | None = None, **settings: Any) -> Result:

@@ -39,6 +39,12 @@ class Budget:
             self._plans = [self.plan(size) for size in self._sizes]
         return self._plans
 
+    def check(self) -> None:
+        """Raises InvalidSettings where `--memory` allows no plan, before any work is done."""
+        for size in reversed(self._sizes):
+            self.plan(size)
+        self._base = None  # better known when the network is warm
+
     @property
     def most_bytes(self) -> int:
         """What the process may have on the device."""

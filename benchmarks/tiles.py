@@ -1,0 +1,62 @@
+"""What tiles cost: an evaluation in tiles of about 1,024 px against the whole one, at 2,048 px, in the same run.
+
+    python -m benchmarks.tiles [LONG_SIDE [TILE_PX]]
+
+Both are timed in turn, and the medians compared; goal: at most 1.35 times the whole.  `kept` tiles stay from the first pass to
+the second, as the memory plan lets them where there is room, and need not go forward again.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from statistics import median
+from typing import Final
+
+import torch
+
+from benchmarks.table import markdown, number
+from benchmarks.timing import timed
+from impasto import presets
+from impasto.evaluate import Evaluator, Tiled, TiledSurvey, Whole
+from impasto.evaluate.geometry import overhead, tiles
+from impasto.objective import build
+from impasto.vgg import load
+
+GOAL: Final = 1.35
+ROUNDS: Final = 3
+
+
+def main() -> int:
+    """The table; 1 where no variant reaches the goal."""
+    side, tile_px = (int(value) for value in (*sys.argv[1:], *("2048", "1024")[len(sys.argv) - 1 :]))
+    size = (side * 3 // 4, side)
+    vgg, settings = load("vgg19"), presets.resolve({})
+    generator = torch.Generator().manual_seed(0)
+    content, style, x = (torch.rand(1, 3, *size, generator=generator) for _ in range(3))
+    layers = tuple(dict.fromkeys([*settings.content_layers, *settings.style_layers]))
+    goal = build(settings, vgg, content, [style], survey=TiledSurvey(tile_px, layers))
+    path = vgg.path(layers)
+    count = len(tiles(size, tile_px, vgg.architecture, path))
+    ways: dict[str, Evaluator] = {"whole": Whole(vgg, goal)}
+    for kept in sorted({0, count // 2, count - 1}):
+        ways[f"{count} tiles, {kept} kept"] = Tiled(vgg, goal, tile_px, kept)
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(ROUNDS):
+        for name, evaluate in ways.items():
+            seconds[name].append(timed(_once(evaluate, x))[0])
+    whole = median(seconds["whole"])
+    print(f"{size[1]}x{size[0]} px, windows {overhead(size, tile_px, vgg.architecture, path):.3f} times the picture's pixels")
+    rows = [[name, number(median(found), 2), f"{median(found) / whole:.2f}"] for name, found in seconds.items()]
+    print(markdown(["evaluation", "s, median", "÷ whole"], rows))
+    best = min(median(found) for name, found in seconds.items() if name != "whole") / whole
+    print(f"best {best:.2f} ({'reaches' if best <= GOAL else 'misses'} the goal of {GOAL})")
+    return int(best > GOAL)
+
+
+def _once(evaluate: Evaluator, x: torch.Tensor) -> Callable[[], object]:
+    return lambda: evaluate(x).value
+
+
+if __name__ == "__main__":
+    sys.exit(main())
