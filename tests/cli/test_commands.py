@@ -218,7 +218,10 @@ BAD = {
     "negative weight": (["photo.png", "paint.png", "--style-weight", "-1"], "style_weight"),
     "nan weight": (["photo.png", "paint.png", "--content-weight", "nan"], "content_weight"),
     "no memory": (["photo.png", "paint.png", "--memory", "much"], "write 4GB, 1.5GiB or 800MB"),
-    "too little memory": (["photo.png", "paint.png", "--memory", "64MB"], "GB are allowed; allow more, or choose a smaller --size"),
+    "too little memory": (
+        ["photo.png", "paint.png", "--memory", "64MB"],
+        "GB are allowed; allow more, or choose a smaller --size",
+    ),
     "no number": (["photo.png", "paint.png", "--strength", "much"], "--strength"),
     "wrong weights": (["photo.png", "paint.png", "--network", "text.jpg"], "text.jpg"),
     "unknown network": (["photo.png", "paint.png", "--network", "vgg91"], "vgg19"),
