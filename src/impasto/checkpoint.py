@@ -8,8 +8,9 @@ size is gigabytes: the library's writer copies what is on another device all at 
 from __future__ import annotations
 
 import json
+import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -34,11 +35,29 @@ _DTYPES: Final = {
 
 
 @dataclass(frozen=True)
+class Later:
+    """A tensor that is fetched when it is written: several processes hold it, and none has room for all such."""
+
+    dtype: torch.dtype
+    shape: tuple[int, ...]
+    fetch: Callable[[], Tensor]
+
+    def element_size(self) -> int:
+        """Bytes a number."""
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in all."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+@dataclass(frozen=True)
 class Checkpoint:
     """`facts`: JSON values; `tensors`: by name; `inputs`: the encoded pictures by role."""
 
     facts: Mapping[str, Any]
-    tensors: Mapping[str, Tensor]
+    tensors: Mapping[str, Tensor | Later]
     inputs: Mapping[str, bytes]
 
 
@@ -67,7 +86,7 @@ def _save(path: Path, checkpoint: Checkpoint) -> None:
         file.write(struct.pack("<Q", len(text)))
         file.write(text)
         for tensor in tensors.values():
-            file.write(_memory(tensor))
+            file.write(_memory(tensor.fetch() if isinstance(tensor, Later) else tensor))
         for data in checkpoint.inputs.values():
             file.write(data)
 

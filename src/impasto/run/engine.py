@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from impasto import objective
+from impasto.checkpoint import Later
 from impasto.errors import NoProgress
 from impasto.evaluate import Evaluation, Evaluator, Whole
 from impasto.images import resize
@@ -24,6 +25,9 @@ from impasto.run.start import start_image
 from impasto.run.trial import pace_of
 from impasto.settings import Settings
 from impasto.vgg import Vgg
+
+if TYPE_CHECKING:
+    from impasto.run.together import Together
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,10 @@ class Step:
     rolled_back: str | None
     seconds_left: float
     rgb: Tensor
-    """The picture evaluated, [1, 3, H, W], sRGB-encoded, at the level's size; pixels may leave 0..1 where bounds are free."""
+    """The picture evaluated, [1, 3, H, W], sRGB-encoded, at the level's size; pixels may leave 0..1 where bounds are free.
+
+    Of several processes the first has it, at steps that `save_every` asks for; else it has no rows.
+    """
 
 
 @dataclass(frozen=True)
@@ -65,12 +72,14 @@ def _unmeasured(vgg: Vgg, style: Tensor, layers: Sequence[str], survey: Survey) 
     return {layer: torch.eye(channels[vgg.architecture.layer(layer)], device=vgg.device) for layer in layers}
 
 
-def optimizer_for(settings: Settings) -> Optimizer:
-    """A fresh optimiser as the settings describe it."""
+def optimizer_for(settings: Settings, together: Together | None = None) -> Optimizer:
+    """A fresh optimiser as the settings describe it, of several processes one for its own part."""
     bounds = Bounds(0.0, 1.0) if settings.bounds == "project" else None
     if settings.optimizer == "adam":
         return Adam(learning_rate=settings.learning_rate, bounds=bounds)
-    return Lbfgs(history=settings.lbfgs_history, bounds=bounds, metric=Spectrum(settings.lbfgs_metric))
+    metric = Spectrum(settings.lbfgs_metric) if together is None else together.metric(settings.lbfgs_metric)
+    vectors = None if together is None else together.vectors
+    return Lbfgs(history=settings.lbfgs_history, bounds=bounds, metric=metric, vectors=vectors)
 
 
 class Run:
@@ -83,15 +92,21 @@ class Run:
         vgg: Vgg,
         *,
         evaluator: Callable[[Vgg, objective.Objective], Evaluator] = Whole,
+        together: Together | None = None,
     ) -> None:
-        """Checks settings and pictures against the network; raises ImageTooSmall, UnknownName or InvalidSettings."""
+        """Checks settings and pictures against the network; raises ImageTooSmall, UnknownName or InvalidSettings.
+
+        `together`: the other processes that make this picture, whose evaluator takes the place of the one given.
+        """
         self.settings = settings
         self.inputs = inputs
         self.vgg = vgg
-        self._evaluator = evaluator
+        self.together = together
+        self._evaluator = evaluator if together is None else together.evaluator
         named = [*settings.content_layers, *settings.style_layers]
         self.layers = tuple(dict.fromkeys(vgg.architecture.layer(name) for name in named))
         deepest = vgg.architecture.deepest(self.layers)
+        self.stride = vgg.architecture.stride(deepest)
         self.min_side_px = vgg.architecture.min_side_px(deepest)
         levels.check_inputs(inputs.content, list(inputs.styles), min_side_px=self.min_side_px)
         content_size = (inputs.content.rgb.shape[1], inputs.content.rgb.shape[2])
@@ -119,9 +134,18 @@ class Run:
         return sum(level.iterations + 1 for level in self.levels)
 
     @property
+    def has_picture(self) -> bool:
+        """Whether there is a best one."""
+        return self._best is not None
+
+    @property
     def best(self) -> Tensor | None:
         """The picture with the lowest J of the level so far, [1, 3, h, w], clipped to 0..1; None before the first evaluation."""
-        return None if self._best is None else self._cut(self._best[1]).clamp(0, 1)
+        if self._best is None:
+            return None
+        if self.together is None:
+            return self._cut(self._best[1]).clamp(0, 1)
+        return self._cut(self.together.best(self._best[1])).clamp(0, 1)
 
     def _cut(self, canvas: Tensor) -> Tensor:
         """The picture inside the margin."""
@@ -139,6 +163,12 @@ class Run:
 
     def advance(self) -> Step:
         """One evaluation and step.  Raises RunError, and NoProgress at the end of a run that never left its start."""
+        if self.together is None:
+            return self._advance()
+        with self.together.step():
+            return self._advance()
+
+    def _advance(self) -> Step:
         pace = self.pace()
         begun = time.perf_counter()
         loop = self._loop = self._loop or self._enter()
@@ -177,8 +207,15 @@ class Run:
             last.parts,
             rolled_back,
             left,
-            self._cut(rgb),
+            self._shown(rgb, done - 1),
         )
+
+    def _shown(self, canvas: Tensor, step: int) -> Tensor:
+        """The picture on a canvas, as a Step has it."""
+        if self.together is not None:
+            every = self.settings.save_every
+            canvas = self.together.for_first(canvas) if every is not None and step % every == 0 else canvas[:, :, :0]
+        return self._cut(canvas)
 
     def _keep(self, iteration: int, rgb: Tensor, evaluation: Evaluation) -> None:
         height, width = self.levels[self.level].size
@@ -208,9 +245,11 @@ class Run:
         """The loop of the level at hand, from the level before it, the start image, or a given x."""
         content, styles = self.pictures(self.level)
         if x is None and self._best is not None:
-            before = self._cut(self._best[1]).clamp(0, 1).cpu()  # resized there, as all pictures are: not every device can
+            before = self._best[1] if self.together is None else self.together.all(self._best[1])
+            before = self._cut(before).clamp(0, 1).cpu()  # resized there, as all pictures are: not every device can
             x = self._canvas(resize(before, self.levels[self.level].size)).to(self.vgg.device)
             self._best = self._first = None
+            x = self._own(x)
         elif x is None:
             given = self.inputs.start
             start = start_image(
@@ -222,9 +261,22 @@ class Run:
                 noise_ratio=self.settings.noise_ratio,
                 generator=torch.Generator().manual_seed(self.settings.seed),
             )
-            x = self._canvas(start)
-        goal = objective.build(self.settings, self.vgg, content, styles, grams=style_cache.grams)
-        return Loop(self._evaluator(self.vgg, goal), optimizer_for(self.settings), x, ahead=self.vgg.device.type != "cpu")
+            x = self._own(self._canvas(start))
+        ahead = self.vgg.device.type != "cpu"
+        if self.together is None:
+            goal = objective.build(self.settings, self.vgg, content, styles, grams=style_cache.grams)
+            return Loop(self._evaluator(self.vgg, goal), optimizer_for(self.settings), x, ahead=ahead)
+        # Measured together, and not taken from a cache that one may have, and another not.
+        goal = objective.build(self.settings, self.vgg, content, styles, survey=self.together.survey(self.layers))
+        optimizer = optimizer_for(self.settings, self.together)
+        return Loop(self._evaluator(self.vgg, goal), optimizer, x, ahead=ahead, vectors=self.together.vectors)
+
+    def _own(self, canvas: Tensor) -> Tensor:
+        """Of a new level's canvas the rows that are ours: all, unless there are other processes."""
+        if self.together is None:
+            return canvas
+        self.together.enter((canvas.shape[2], canvas.shape[3]), self.stride)
+        return self.together.own(canvas)
 
     def _leave(self) -> None:
         if self._best is not None and self._first is not None:
@@ -248,6 +300,9 @@ class Run:
 
         `always`: even if the run is so short that this would be a notable part of it.
         """
+        if self._pace is None and self.together is not None:
+            # Trials would be of one process; what steps take together is known from the first one on.
+            self._pace = Pace(self.settings.lbfgs_history if self.settings.optimizer == "lbfgs" else 0)
         if self._pace is None:
             self._pace, self._try_again = pace_of(
                 lambda x: self._evaluator(self.vgg, objective.build(self.settings, self.vgg, x, [x], grams=_unmeasured)),
@@ -266,9 +321,18 @@ class Run:
         done = 0 if self._loop is None else self._loop.iteration
         return self.pace(always=True).left(self.works(self.level), done=done)
 
-    def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """Facts and tensors from which `restore` goes on exactly; valid until the next step, which may write over the tensors."""
+    def tensors(self) -> dict[str, Tensor]:
+        """Those of the state, of several processes this one's part of them."""
         tensors: dict[str, Tensor] = {}
+        if self._best is not None:
+            tensors["best"] = self._best[1]
+        if self._loop is not None:
+            tensors["x"] = self._loop.x
+            tensors |= {f"optimizer.{name}": tensor for name, tensor in self._loop.optimizer.state().items()}
+        return tensors
+
+    def state(self) -> tuple[dict[str, Any], Mapping[str, Tensor | Later]]:
+        """Facts and tensors from which `restore` goes on exactly; valid until the next step, which may write over the tensors."""
         facts: dict[str, Any] = {
             "level": self.level,
             "seconds": self.seconds,
@@ -280,7 +344,6 @@ class Run:
         }
         if self._best is not None:
             facts["best"] = self._best[0]
-            tensors["best"] = self._best[1]
         if self._loop is not None:
             loop = self._loop
             facts["loop"] = {
@@ -289,9 +352,7 @@ class Run:
                 "retreats_in_a_row": loop.retreats_in_a_row,
                 "scale": loop.scale,
             }
-            tensors["x"] = loop.x
-            tensors |= {f"optimizer.{name}": tensor for name, tensor in loop.optimizer.state().items()}
-        return facts, tensors
+        return facts, self.tensors() if self.together is None else self.together.later(self.tensors())
 
     def restore(self, facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
         """Goes to a saved state."""
