@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import sys
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from tests.samples import TINY, painting, photo, tiny_weights
 from torch import Tensor
 
 from impasto.evaluate import Whole
+from impasto.evaluate.evaluation import evaluation
 from impasto.evaluate.sharded import Sharded, ShardedSpectrum, ShardedSurvey, Shards, divide, gather, own_rows, stride_of
 from impasto.objective import Objective, build
 from impasto.optimize import Bounds, Lbfgs, Loop, Spectrum, Vectors
@@ -104,6 +106,11 @@ def compute(who: One | Several) -> Results:
         evaluate, x = begin(who, pooling, resolve({**WEIGHTS, **LAYERS[layers]}), size, tile_px)
         found = evaluate(who.mine(x))
         results[f"{key}"] = (found.value, dict(found.parts), who.all(found.gradient))
+    who.begin("equal")
+    evaluate, x = begin(who, "max", resolve(WEIGHTS), (75, 91), None)
+    variation = [part for part in evaluate.objective.parts if part.part == "variation"]
+    found = replace(evaluate, objective=replace(evaluate.objective, parts=variation))(who.mine(x))
+    results["pixels only"] = (found.value, dict(found.parts), who.all(found.gradient))
     for key in SEARCHES:
         who.begin("unequal")
         results[f"{key}"] = search(who, *key)
@@ -136,11 +143,16 @@ def search(who: One | Several, pooling: str, power: float, bounds: str) -> Any:
     return losses, who.all(loop.x)
 
 
-def bad(who: One | Several) -> bool:
-    """Whether all think that a gradient is finite, of which one entry is not, in the rows of the last process."""
-    evaluate, x = begin(who, "max", resolve({**WEIGHTS, **DEEP}), (75, 91), None)
-    x[0, 0, -1, 0] = torch.nan
-    return bool(evaluate(who.mine(x)).finite)
+def bad(who: One | Several) -> list[tuple[bool, float]]:
+    """What a process takes for finite, and for J, where that differs: a gradient finite at all, and not so at the last one."""
+    if isinstance(who, One):
+        return []
+    rank, last = who.shards.rank, who.shards.count - 1
+    found = []
+    for gradient in (torch.ones(3), torch.full((3,), torch.nan if rank == last else 1.0)):
+        seen = evaluation(torch.tensor(1.0 + rank), {"style": torch.tensor(2.0)}, gradient, agree=who.shards.agree)
+        found.append((seen.finite, seen.value))
+    return found
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ class Sharded:
                 gradient[window] += back(self.vgg, account, tile, path, pixels[window], passage)
                 del passage
             gradient = give_back(self.shards, self.division, gradient, near)
-            return evaluation(total, parts, gradient, agree=self._agreed)
+            return evaluation(total, parts, gradient, agree=self.shards.agree)
 
     def _see(
         self,
@@ -94,15 +94,6 @@ class Sharded:
             else:
                 self.vgg.show(window, path, see)
         return passages
-
-    def _agreed(self, numbers: Tensor) -> Tensor:
-        """J and its parts as the first process has them, and whether all gradients are finite: nobody may decide otherwise."""
-        count = self.shards.count
-        others = torch.zeros_like(numbers) if self.shards.rank > 0 else numbers.clone()
-        others[-1] = numbers[-1]
-        agreed = self.shards.add_up(others)
-        agreed[-1] = agreed[-1] == count
-        return agreed
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,17 @@ class Shards:
             for one, numbers, count in zip(statistics, merged, torch.stack([one[-1] for one in merged]).tolist(), strict=True)
         ]
 
+    def agree(self, numbers: Tensor) -> Tensor:
+        """An evaluation's numbers: J and its parts as the first process has them, and whether all gradients are finite.
+
+        Nobody may decide otherwise than the others, though another machine may round otherwise.
+        """
+        own = numbers.clone() if self.rank == 0 else torch.zeros_like(numbers)
+        own[-1] = numbers[-1]
+        agreed = self.add_up(own).clone()
+        agreed[-1] = agreed[-1] == self.count
+        return agreed
+
     def exchange(self, to: Mapping[int, Tensor], by: Mapping[int, Tensor]) -> None:
         """Sends each process its tensor of `to`, and fills those of `by` with what each of them sends; empty ones go nowhere.
 
