@@ -8,6 +8,7 @@ size is gigabytes: the library's writer copies what is on another device all at 
 from __future__ import annotations
 
 import json
+import math
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,11 +38,29 @@ _DTYPES: Final = {
 
 
 @dataclass(frozen=True)
+class Later:
+    """A tensor that is fetched when it is written: several processes hold it, and none has room for all such."""
+
+    dtype: torch.dtype
+    shape: tuple[int, ...]
+    fetch: Callable[[], Tensor]
+
+    def element_size(self) -> int:
+        """Bytes a number."""
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in all."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+@dataclass(frozen=True)
 class Checkpoint:
     """`facts`: JSON values; `tensors`: by name; `inputs`: the encoded pictures by role."""
 
     facts: Mapping[str, Any]
-    tensors: Mapping[str, Tensor]
+    tensors: Mapping[str, Tensor | Later]
     inputs: Mapping[str, bytes]
 
 
@@ -74,7 +93,7 @@ def _save(path: Path, checkpoint: Checkpoint, rest: Callable[[Tensor], None]) ->
         file.write(struct.pack("<Q", len(text)))
         file.write(text)
         for tensor in tensors.values():
-            for part in _parts(tensor):
+            for part in _parts(tensor.fetch() if isinstance(tensor, Later) else tensor):
                 file.write(part.numpy().astype(_DTYPES[tensor.dtype][1], copy=False).data)
                 rest(part)
         for data in checkpoint.inputs.values():

@@ -11,8 +11,9 @@ ImpastoError
 │   ├── OutputError         the place to write to exists, is missing, full or forbidden
 │   └── CheckpointError     a checkpoint or manifest that cannot be continued from
 ├── DownloadError           a fetch that failed; exit code 1, try again
-└── RunError                the optimisation itself failed; exit code 1
-    └── NoProgress          the picture never left its start
+├── RunError                the optimisation itself failed; exit code 1
+│   └── NoProgress          the picture never left its start
+└── PeerLost                another process of this run is gone; exit code 1
 """
 
 from __future__ import annotations
@@ -85,3 +86,7 @@ class RunError(ImpastoError):
 
 class NoProgress(RunError):
     """The picture never left its start image: a failure, not a result."""
+
+
+class PeerLost(ImpastoError):
+    """Another process of this run is gone, so it cannot go on; its last checkpoint can, with any number of processes."""

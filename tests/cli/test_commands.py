@@ -176,7 +176,18 @@ def test_doctor_finds_nothing_wrong_here(here: Path, impasto: Command, monkeypat
 
 def test_every_setting_has_its_option_and_every_option_its_setting() -> None:
     parameters = set(inspect.signature(stylize).parameters)
-    others = {"content", "styles", "out", "losses", "settings_file", "checkpoint_every", "overwrite", "quiet", "as_json"}
+    others = {
+        "content",
+        "styles",
+        "out",
+        "losses",
+        "settings_file",
+        "checkpoint_every",
+        "shares",
+        "overwrite",
+        "quiet",
+        "as_json",
+    }
     assert parameters - others == set(Settings.model_fields)
 
 

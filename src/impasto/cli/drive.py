@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING, Literal
 
 from impasto.cli.options import INTERRUPTED
 from impasto.cli.progress import Progress
+from impasto.errors import InvalidSettings
 from impasto.evaluate.allocator import keep_freed_memory
 from impasto.files import expanded
+from impasto.ranks import asked_for, is_first
 from impasto.run import Run, losses_file, prepare
 from impasto.run.forecast import expected_facts, expected_line, original_line
 from impasto.run.inputs import gather
@@ -22,6 +25,9 @@ from impasto.run.resume import resumed
 from impasto.run.target import Target, check_apart, claim, default_picture
 from impasto.run.to_file import CHECKPOINT_EVERY_S, Outcome, ToFile
 from impasto.settings import Settings
+
+if TYPE_CHECKING:
+    from impasto.run.together import Together
 
 
 @contextmanager
@@ -33,7 +39,8 @@ def interruptible() -> Iterator[list[int]]:
         del frame
         caught.append(number)
         signal.signal(number, signal.SIG_DFL)
-        print("\nstopping after this step, then saving; again to stop at once", file=sys.stderr)
+        if is_first():
+            print("\nstopping after this step, then saving; again to stop at once", file=sys.stderr)
 
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -41,6 +48,35 @@ def interruptible() -> Iterator[list[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def several(caught: list[int], shares: str | None) -> Iterator[Together | None]:
+    """The processes that torchrun started, as one run; all but the first do what it says, and then have nothing to do inside."""
+    if not asked_for() and shares is None:  # what it takes is not even imported
+        yield None
+        return
+    from impasto.run.serve import joined, serve
+
+    with joined(shares=parse_shares(shares), interrupted=lambda: bool(caught)) as together:
+        if together is not None and not together.first:
+            serve(together)
+        yield together
+
+
+def parse_shares(text: str | None) -> Sequence[float] | Literal["measured"] | None:
+    """`2,1,1` or `measured`."""
+    if text is None or text == "measured":
+        return text  # type: ignore[return-value]
+    try:
+        return [float(share) for share in text.split(",")]
+    except ValueError:
+        raise InvalidSettings(f"--shares expects numbers as 2,1,1, or measured, got {text!r}", setting="shares") from None
+
+
+def stopped(caught: list[int], run: Run) -> Callable[[], bool]:
+    """Whether this process was asked to stop, or another that makes the same picture."""
+    return lambda: bool(caught) or (run.together is not None and run.together.asked_to_stop)
 
 
 def drive_new(
@@ -52,15 +88,18 @@ def drive_new(
     overwrite: bool,
     losses: Path | None,
     checkpoint_every_s: float | None,
+    shares: str | None,
     quiet: bool,
     as_json: bool,
 ) -> None:
     """A run from its first step."""
-    if losses is not None:
-        losses = expanded(losses)
-        losses_file.check(losses)
-    with interruptible() as caught:
-        run = prepare(settings, gather(content, styles, settings))
+    with interruptible() as caught, several(caught, shares) as together:
+        if together is not None and not together.first:
+            return
+        if losses is not None:
+            losses = expanded(losses)
+            losses_file.check(losses)
+        run = prepare(settings, gather(content, styles, settings), together=together)
         target = Target(
             default_picture(run.inputs) if out is None else expanded(out), overwrite, losses, settings.save_every is not None
         )
@@ -89,29 +128,31 @@ def _make(run: Run, caught: list[int], target: Target, *, named_by_user: bool, e
         Progress(run.settings, shown=shown) as progress,
     ):
         progress.begin(run)
-        if shown and not caught:
+        if shown and not caught and run.together is None:
             progress.say(expected_line(run))
             if run.settings.size != "original":
                 progress.say(original_line(run))
         job = ToFile(run, claimed, checkpoint_every_s=every_s)
-        outcome = job.make(stop=lambda: bool(caught), on_step=progress.step, on_warning=progress.warn)
+        outcome = job.make(stop=stopped(caught, run), on_step=progress.step, on_warning=progress.warn)
         progress.end(run)
     return outcome
 
 
-def drive_resumed(path: Path, *, quiet: bool, as_json: bool) -> None:
+def drive_resumed(path: Path, *, shares: str | None, quiet: bool, as_json: bool) -> None:
     """A run from its checkpoint."""
     keep_freed_memory()
     with (
         interruptible() as caught,
-        resumed(path) as job,
-        Progress(job.run.settings, shown=not (quiet or as_json)) as progress,
+        several(caught, shares) as together,
     ):
-        progress.begin(job.run)
-        if not (quiet or as_json or caught):
-            progress.say(expected_line(job.run))
-        outcome = job.make(stop=lambda: bool(caught), on_step=progress.step, on_warning=progress.warn)
-        progress.end(job.run)
+        if together is not None and not together.first:
+            return
+        with resumed(path, together=together) as job, Progress(job.run.settings, shown=not (quiet or as_json)) as progress:
+            progress.begin(job.run)
+            if not (quiet or as_json or caught or together):
+                progress.say(expected_line(job.run))
+            outcome = job.make(stop=stopped(caught, job.run), on_step=progress.step, on_warning=progress.warn)
+            progress.end(job.run)
     _report(outcome, quiet=quiet, as_json=as_json)
 
 
@@ -122,13 +163,16 @@ def drive_repeat(
     content: str | None,
     styles: Sequence[str],
     start: str | None,
+    shares: str | None,
     overwrite: bool,
     quiet: bool,
     as_json: bool,
 ) -> None:
     """A run from a finished picture's manifest."""
-    with interruptible() as caught:
-        run, differs = repeated(picture, content=content, styles=styles, start=start)
+    with interruptible() as caught, several(caught, shares) as together:
+        if together is not None and not together.first:
+            return
+        run, differs = repeated(picture, content=content, styles=styles, start=start, together=together)
         for line in differs:
             print(f"impasto: {line}", file=sys.stderr)
         suffix = ".png" if picture.suffix == ".json" else picture.suffix

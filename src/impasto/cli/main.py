@@ -12,7 +12,8 @@ import typer
 from impasto import __version__
 from impasto.cli import doctor, estimate, presets, repeat, resume, stylize, weights
 from impasto.cli.options import INTERRUPTED
-from impasto.errors import ImpastoError
+from impasto.errors import ImpastoError, PeerLost
+from impasto.ranks import is_first
 
 app = typer.Typer(
     name="impasto",
@@ -51,6 +52,8 @@ def run() -> None:
     try:
         code = app(standalone_mode=False)
     except ImpastoError as error:
+        if not is_first() and not isinstance(error, PeerLost):
+            sys.exit(error.exit_code)  # the first process says it
         _fail(str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         _fail("interrupted", INTERRUPTED)

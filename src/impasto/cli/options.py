@@ -24,6 +24,15 @@ def setting(name: str, *declarations: str, panel: str, metavar: str | None = Non
     return typer.Option(*flags, help=f"{field.description}{shown}", rich_help_panel=panel, metavar=metavar, show_default=False)
 
 
+Shares = Annotated[
+    str | None,
+    typer.Option(
+        "--shares",
+        help="under torchrun: how much of the picture each process gets, as 2,1,1, or measured [dim]\\[default: alike][/dim]",
+        metavar="N,…|measured",
+        show_default=False,
+    ),
+]
 Out = Annotated[
     Path | None,
     typer.Option(

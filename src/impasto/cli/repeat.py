@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from impasto.cli.loading import loading
-from impasto.cli.options import Json, Out, Overwrite, Quiet
+from impasto.cli.options import Json, Out, Overwrite, Quiet, Shares
 
 
 def repeat(
@@ -21,6 +21,7 @@ def repeat(
     init: Annotated[
         str | None, typer.Option("--init", help="where the start file is now, if there was one", show_default=False)
     ] = None,
+    shares: Shares = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -36,6 +37,7 @@ def repeat(
         content=content,
         styles=style or [],
         start=init,
+        shares=shares,
         overwrite=overwrite,
         quiet=quiet,
         as_json=as_json,

@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from impasto.cli.loading import loading
-from impasto.cli.options import Json, Quiet
+from impasto.cli.options import Json, Quiet, Shares
 
 
 def resume(
     checkpoint: Annotated[Path, typer.Argument(help="the .checkpoint file of a run", metavar="CHECKPOINT", show_default=False)],
+    shares: Shares = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -21,4 +22,4 @@ def resume(
         from impasto.cli.drive import drive_resumed
     from impasto.files import expanded
 
-    drive_resumed(expanded(checkpoint), quiet=quiet, as_json=as_json)
+    drive_resumed(expanded(checkpoint), shares=shares, quiet=quiet, as_json=as_json)

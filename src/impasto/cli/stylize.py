@@ -9,7 +9,7 @@ import typer
 
 from impasto import presets, settings
 from impasto.cli.loading import loading
-from impasto.cli.options import CheckpointEvery, Json, Out, Overwrite, Quiet, setting
+from impasto.cli.options import CheckpointEvery, Json, Out, Overwrite, Quiet, Shares, setting
 
 LOOK, TERMS, SEARCH, START, FILES = "Look", "Objective", "Optimisation", "Start image", "Files and machine"
 LAYERS = "LAYER[:w],…"
@@ -82,6 +82,7 @@ def stylize(
     dpi: Annotated[float | None, setting("dpi", panel=FILES, metavar="N")] = None,
     max_pixels: Annotated[int | None, setting("max_pixels", panel=FILES, metavar="N")] = None,
     checkpoint_every: CheckpointEvery = None,
+    shares: Shares = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -111,6 +112,7 @@ def stylize(
         overwrite=overwrite,
         losses=losses,
         checkpoint_every_s=checkpoint_every,
+        shares=shares,
         quiet=quiet,
         as_json=as_json,
     )

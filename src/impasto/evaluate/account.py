@@ -6,7 +6,7 @@ every position comes once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import torch
@@ -36,9 +36,12 @@ class Account:
                 statistic = Statistic(statistic.total.to(self._dtype), statistic.count)
             self._statistics[at] = self._statistics[at] + statistic if at in self._statistics else statistic
 
-    def settle(self) -> tuple[Tensor, dict[str, Tensor]]:
-        """J and its parts without α, β, γ, when all pieces were seen; from here on `pull` can be asked."""
-        statistics = [self._statistics[at] for at in range(len(self.objective.parts))]
+    def settle(self, merge: Callable[[Sequence[Statistic]], list[Statistic]] = list) -> tuple[Tensor, dict[str, Tensor]]:
+        """J and its parts without α, β, γ, when all pieces were seen; from here on `pull` can be asked.
+
+        `merge` adds what others saw.
+        """
+        statistics = merge([self._statistics[at] for at in range(len(self.objective.parts))])
         total, parts, self._slopes = self.objective.slopes(statistics)
         return total, parts
 

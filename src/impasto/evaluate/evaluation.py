@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -55,10 +55,19 @@ class Evaluator(Protocol):
         """J, its parts and its gradient at rgb."""
 
 
-def evaluation(total: Tensor, parts: Mapping[str, Tensor], gradient: Tensor) -> Evaluation:
-    """From scalars on the gradient's device, which are on their way to the CPU from now on, in one transfer."""
+def _own(numbers: Tensor) -> Tensor:
+    return numbers
+
+
+def evaluation(
+    total: Tensor, parts: Mapping[str, Tensor], gradient: Tensor, *, agree: Callable[[Tensor], Tensor] = _own
+) -> Evaluation:
+    """From scalars on the gradient's device, which are on their way to the CPU from now on, in one transfer.
+
+    `agree` makes the numbers those of all that evaluate together.
+    """
     finite = torch.isfinite(gradient).all().to(total)
-    numbers, ready = torch.stack([total, *parts.values(), finite]), None
+    numbers, ready = agree(torch.stack([total, *parts.values(), finite])), None
     if numbers.device.type == "cuda":
         numbers, ready = numbers.to("cpu", non_blocking=True), torch.cuda.Event()  # type: ignore[no-untyped-call]
         ready.record()

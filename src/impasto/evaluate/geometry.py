@@ -84,14 +84,19 @@ def margin_px(architecture: Architecture, path: Sequence[str]) -> int:
     return -(-architecture.padding_px(path[-1]) // stride) * stride
 
 
-def tiles(size: tuple[int, int], tile_px: int, architecture: Architecture, path: Sequence[str]) -> list[Tile]:
-    """Tiles whose cores fill a picture of `size` (height, width), each once.
+def tiles(
+    size: tuple[int, int], tile_px: int, architecture: Architecture, path: Sequence[str], *, within: Span | None = None
+) -> list[Tile]:
+    """Tiles whose cores fill a picture of `size` (height, width), or the rows `within`, each once.
 
-    `tile_px`: the most that a core has a side, but at least the deepest stride, and rounded down to a multiple of it.
+    `tile_px`: the most that a core has a side, but at least the deepest stride, and rounded down to a multiple of it.  `within`
+    begins at a multiple of that stride, and ends at one or with the picture.
     """
     stride = architecture.stride(path[-1]) if path else 1
-    margin = margin_px(architecture, path)
-    rows, columns = (_sides(length, max(stride, tile_px // stride * stride), stride, margin) for length in size)
+    margin, most = margin_px(architecture, path), max(stride, tile_px // stride * stride)
+    height, width = size
+    rows = _sides(Span(0, height) if within is None else within, height, most, stride, margin)
+    columns = _sides(Span(0, width), width, most, stride, margin)
     return [Tile(row, column) for row in rows for column in columns]
 
 
@@ -100,11 +105,12 @@ def overhead(size: tuple[int, int], tile_px: int, architecture: Architecture, pa
     return sum(tile.window_pixels for tile in tiles(size, tile_px, architecture, path)) / (size[0] * size[1])
 
 
-def _sides(length: int, most: int, stride: int, margin: int) -> list[Side]:
-    """Cores of about equal length along one side, with their windows."""
-    cells = length // stride
-    count = max(1, min(-(-length // most), cells))
-    cuts = [at * cells // count * stride for at in range(count)] + [length]
+def _sides(of: Span, length: int, most: int, stride: int, margin: int) -> list[Side]:
+    """Cores of about equal length that fill a part of one side, with their windows."""
+    own = of.stop - of.start
+    cells = own // stride
+    count = max(1, min(-(-own // most), cells))
+    cuts = [of.start + at * cells // count * stride for at in range(count)] + [of.stop]
     sides = []
     for start, stop in pairwise(cuts):
         low, high = max(0, start - margin), min(length, stop + margin)

@@ -61,7 +61,7 @@ class Pieces:
             return found[0][2]
         if sum(part[0, 0].numel() for _, _, part in found) != (bottom - top) * (right - left):
             raise ValueError(f"rows {top} to {bottom} and columns {left} to {right} are not all there")
-        like, shape = found[0][2], (1, self.shape[1], bottom - top, right - left)
+        like, shape = (found or self._pieces)[0][2], (1, self.shape[1], bottom - top, right - left)
         whole = torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=torch.channels_last)
         for low, first, part in found:
             whole[:, :, low - top : low - top + part.shape[2], first - left : first - left + part.shape[3]] = part

@@ -39,14 +39,14 @@ class Spectrum:
 
     def _plane(self, plane: Tensor) -> Tensor:
         waves = torch.fft.rfft2(plane)
-        waves *= _weights(*plane.shape, self.power, plane.dtype, plane.device)
+        waves *= spectral_weights(*plane.shape, self.power, plane.dtype, plane.device)
         filtered: Tensor = torch.fft.irfft2(waves, s=plane.shape)
         return filtered
 
 
 @lru_cache(maxsize=2)
-def _weights(height: int, width: int, power: float, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """w [H, ⌊W/2⌋ + 1]."""
+def spectral_weights(height: int, width: int, power: float, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """w [H, ⌊W/2⌋ + 1] of planes [H, W]."""
     down, across = torch.fft.fftfreq(height, dtype=torch.float64), torch.fft.rfftfreq(width, dtype=torch.float64)
     weights: Tensor = (
         (down.square()[:, None] + across.square()[None]).sqrt_().div_(0.5**0.5).clamp_min_(0.5**_OCTAVES).pow_(-power)

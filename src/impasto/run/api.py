@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from impasto import presets
 from impasto.run import device
@@ -14,6 +14,9 @@ from impasto.settings import Settings
 from impasto.vgg import Vgg
 from impasto.vgg.precision import network
 from impasto.vgg.weights import load
+
+if TYPE_CHECKING:
+    from impasto.run.together import Together
 
 
 def network_for(settings: Settings, precision: str | None = None) -> Vgg:
@@ -26,10 +29,14 @@ def network_for(settings: Settings, precision: str | None = None) -> Vgg:
     )
 
 
-def prepare(settings: Settings, inputs: Inputs, precision: str | None = None) -> Run:
-    """A run at its first step, in the precision of the settings or the one given."""
-    run = Run(settings, inputs, network_for(settings, precision))
+def prepare(settings: Settings, inputs: Inputs, precision: str | None = None, *, together: Together | None = None) -> Run:
+    """A run at its first step, in the precision of the settings or the one given; of several processes the first one's."""
+    run = Run(settings, inputs, network_for(settings, precision), together=together)
     run.budget.check()
+    if together is not None:
+        from impasto.run.serve import hand_out
+
+        hand_out(together, run)
     return run
 
 

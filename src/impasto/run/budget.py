@@ -23,7 +23,11 @@ _LOWER: Final = 0.8
 class Budget:
     """Plans for the canvases [(height, width)] of a run's levels."""
 
-    def __init__(self, settings: Settings, vgg: Vgg, layers: tuple[str, ...], sizes: Sequence[tuple[int, int]]) -> None:
+    def __init__(
+        self, settings: Settings, vgg: Vgg, layers: tuple[str, ...], sizes: Sequence[tuple[int, int]], *, alone: bool = True
+    ) -> None:
+        """`alone`: of several processes each takes its band whole, with all of the history, whatever is free."""
+        self._alone = alone
         self.settings = settings
         self._vgg = vgg
         self._demand = Demand(vgg, layers, settings)
@@ -68,6 +72,8 @@ class Budget:
         Raises InvalidSettings where `--memory` allows none, unless not `limited`.
         """
         all_plans = self._demand.plans(size)
+        if not self._alone:
+            return all_plans[0]
         allowed = self.settings.memory if limited else None
         total = self.most_bytes if limited else available_bytes(self._vgg.device)
         most = (1 - _SPARE) * total - self.base_bytes
@@ -102,7 +108,7 @@ class Budget:
     def adopt(self, level: int, saved: Mapping[str, Any]) -> None:
         """Takes the plan of an earlier process for a level, so that its numbers are the same, if it fits here."""
         now = self.plans[level]
-        for plan in self._demand.plans(now.size):
+        for plan in self._demand.plans(now.size) if self._alone else ():
             if all(getattr(plan, name) == value for name, value in saved.items()):
                 if plan.memory <= max(now.memory, self.most_bytes - self.base_bytes):
                     self._set(level, plan)

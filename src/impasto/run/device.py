@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import os
+
 import torch
 
 from impasto.errors import InvalidSettings
+from impasto.ranks import asked_for
 
 
 def resolve(name: str) -> torch.device:
-    """The device of `auto`, `cpu`, `cuda`, `cuda:N` or `mps`; raises InvalidSettings when this machine has none such."""
+    """The device of `auto`, `cpu`, `cuda`, `cuda:N` or `mps`; raises InvalidSettings when this machine has none such.
+
+    Of several processes that torchrun started each gets the graphics card of its own number on its machine.
+    """
+    if asked_for():
+        name = _own(name)
     if name == "auto":
         if torch.cuda.is_available():
             return torch.device("cuda")
@@ -22,3 +30,11 @@ def resolve(name: str) -> torch.device:
     if kind == "mps" and not torch.backends.mps.is_available():
         raise InvalidSettings(f"device mps is not available: PyTorch {torch.__version__} here has no Metal; use --device cpu")
     return torch.device(name)
+
+
+def _own(name: str) -> str:
+    if name.partition(":")[0] == "mps" or (name == "auto" and not torch.cuda.is_available()):
+        if name != "auto":
+            raise InvalidSettings("several processes can share a picture on cpu or cuda, not on mps; choose one with --device")
+        return "cpu"
+    return name if name not in {"auto", "cuda"} else f"cuda:{os.environ.get('LOCAL_RANK', '0')}"

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from impasto import objective
+from impasto.checkpoint import Later
 from impasto.errors import NoProgress
 from impasto.evaluate import Evaluation, Evaluator, Tiled, TiledSurvey, Whole
 from impasto.evaluate.allocator import keep_less
@@ -31,6 +32,9 @@ from impasto.run.trial import pace_of
 from impasto.scratch import Scratch
 from impasto.settings import Settings
 from impasto.vgg import Vgg
+
+if TYPE_CHECKING:
+    from impasto.run.together import Together
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,10 @@ class Step:
     """What the user should know: that memory ran out, and how the run goes on."""
 
     rgb: Tensor
-    """The picture evaluated, [1, 3, H, W], sRGB-encoded, at the level's size; pixels may leave 0..1 where bounds are free."""
+    """The picture evaluated, [1, 3, H, W], sRGB-encoded, at the level's size; pixels may leave 0..1 where bounds are free.
+
+    Of several processes the first has it, at steps that `save_every` asks for; else it has no rows.
+    """
 
 
 @dataclass(frozen=True)
@@ -75,12 +82,15 @@ def _unmeasured(vgg: Vgg, style: Tensor, layers: Sequence[str], survey: Survey) 
     return {layer: torch.eye(channels[vgg.architecture.layer(layer)], device=vgg.device) for layer in layers}
 
 
-def optimizer_for(settings: Settings, vectors: Vectors | None = None) -> Optimizer:
-    """A fresh optimiser as the settings describe it; `vectors`: where L-BFGS keeps its history, None is in memory."""
+def optimizer_for(settings: Settings, vectors: Vectors | None = None, together: Together | None = None) -> Optimizer:
+    """A fresh optimiser as the settings describe it, of several processes one for its own part.
+
+    `vectors`: where L-BFGS keeps its history, None is in memory.
+    """
     bounds = Bounds(0.0, 1.0) if settings.bounds == "project" else None
     if settings.optimizer == "adam":
         return Adam(learning_rate=settings.learning_rate, bounds=bounds)
-    metric = Spectrum(settings.lbfgs_metric)
+    metric = Spectrum(settings.lbfgs_metric) if together is None else together.metric(settings.lbfgs_metric)
     return Lbfgs(history=settings.lbfgs_history, bounds=bounds, metric=metric, vectors=vectors)
 
 
@@ -94,25 +104,30 @@ class Run:
         vgg: Vgg,
         *,
         evaluator: Callable[[Vgg, objective.Objective], Evaluator] | None = None,
+        together: Together | None = None,
     ) -> None:
         """Checks settings and pictures against the network; raises ImageTooSmall, UnknownName or InvalidSettings.
 
-        `evaluator`: None is what the memory plan says.
+        `evaluator`: None is what the memory plan says; `together`: the other processes that make this picture, whose evaluator
+        takes the place of either.
         """
         self.settings = settings
         self.inputs = inputs
         self.vgg = vgg
-        self._evaluator = evaluator
+        self.together = together
+        self._evaluator = evaluator if together is None else together.evaluator
         named = [*settings.content_layers, *settings.style_layers]
         self.layers = tuple(dict.fromkeys(vgg.architecture.layer(name) for name in named))
         deepest = vgg.architecture.deepest(self.layers)
+        self.stride = vgg.architecture.stride(deepest)
         self.min_side_px = vgg.architecture.min_side_px(deepest)
         levels.check_inputs(inputs.content, list(inputs.styles), min_side_px=self.min_side_px)
         self.levels = levels.plan(settings, inputs.content.size, min_side_px=self.min_side_px)
         self.scratch = Path(tempfile.gettempdir())
         """The folder for vectors that do not fit into memory."""
 
-        self.budget = Budget(settings, vgg, self.layers, [level.canvas(settings.margin) for level in self.levels])
+        sizes = [level.canvas(settings.margin) for level in self.levels]
+        self.budget = Budget(settings, vgg, self.layers, sizes, alone=together is None)
         self.level = 0
         self.records: list[Record] = []
         self.rollbacks: list[tuple[int, Rollback]] = []
@@ -136,9 +151,18 @@ class Run:
         return sum(level.iterations + 1 for level in self.levels)
 
     @property
+    def has_picture(self) -> bool:
+        """Whether there is a best one."""
+        return self._best is not None
+
+    @property
     def best(self) -> Tensor | None:
         """The picture with the lowest J of the level so far, [1, 3, h, w], clipped to 0..1; None before the first evaluation."""
-        return None if self._best is None else self._cut(self._best[1]).clamp(0, 1)
+        if self._best is None:
+            return None
+        if self.together is None:
+            return self._cut(self._best[1]).clamp(0, 1)
+        return self._cut(self.together.best(self._best[1])).clamp(0, 1)
 
     def _cut(self, canvas: Tensor) -> Tensor:
         """The picture inside the margin."""
@@ -156,6 +180,12 @@ class Run:
 
     def advance(self) -> Step:
         """One evaluation and step.  Raises RunError, and NoProgress at the end of a run that never left its start."""
+        if self.together is None:
+            return self._advance()
+        with self.together.step():
+            return self._advance()
+
+    def _advance(self) -> Step:
         pace = self.pace()
         begun = time.perf_counter()
         level = self.levels[self.level]
@@ -167,7 +197,7 @@ class Run:
                 good = loop.advance(last=loop.iteration == level.iterations)
                 break
             except (MemoryError, RuntimeError) as error:
-                if not is_out_of_memory(error):
+                if self.together is not None or not is_out_of_memory(error):
                     raise
             # Here, where nothing of the failed step is held any more.
             note = self._with_less_memory()
@@ -208,6 +238,13 @@ class Run:
             self._cut(rgb),
         )
 
+    def _shown(self, canvas: Tensor, step: int) -> Tensor:
+        """The picture on a canvas, as a Step has it."""
+        if self.together is not None:
+            every = self.settings.save_every
+            canvas = self.together.for_first(canvas) if every is not None and step % every == 0 else canvas[:, :, :0]
+        return self._cut(canvas)
+
     def _keep(self, iteration: int, rgb: Tensor, evaluation: Evaluation) -> None:
         height, width = self.levels[self.level].size
         step = sum(other.iterations + 1 for other in self.levels[: self.level]) + iteration
@@ -233,30 +270,34 @@ class Run:
         plan = self.budget.plans[self.level]
         keep_less(little=plan.tile_px is not None)
         store = Scratch(self.scratch) if plan.on_disk else None
-        survey = WHOLE if plan.tile_px is None else TiledSurvey(plan.tile_px, self.layers)
+        survey: Survey = WHOLE if plan.tile_px is None else TiledSurvey(plan.tile_px, self.layers)
+        if self.together is not None:
+            survey = self.together.survey(self.layers)
         content = self.content(self.level)
         goal = objective.build(
             self.settings,
             self.vgg,
             content,
             self.styles(self.level),
-            grams=style_cache.grams,
+            # Of several processes one may have them in its cache, and another not.
+            grams=style_cache.grams if self.together is None else objective.style_grams,
             survey=survey,
             store=store,
         )
         if x is None:
             x = self._start(content)
         del content
-        vectors = Vectors(store=store)
+        vectors = Vectors(store=store) if self.together is None else self.together.vectors
         settings = self.settings.model_copy(update={"lbfgs_history": plan.history or self.settings.lbfgs_history})
         ahead = self.vgg.device.type != "cpu"
-        return Loop(self._evaluate(plan, goal), optimizer_for(settings, vectors), x, ahead=ahead, vectors=vectors)
+        return Loop(self._evaluate(plan, goal), optimizer_for(settings, vectors, self.together), x, ahead=ahead, vectors=vectors)
 
     def _start(self, content: Tensor) -> Tensor:
         """Where the level at hand begins: the best picture of the one before, enlarged, or the start image."""
         if self._best is not None:
-            before = self._cut(self._best[1]).clamp(0, 1).cpu()  # resized there, as all pictures are: not every device can
-            x = self._canvas(resize(before, self.levels[self.level].size)).to(self.vgg.device)
+            best = self._best[1] if self.together is None else self.together.all(self._best[1])
+            before = self._cut(best).clamp(0, 1).cpu()  # resized there, as all pictures are: not every device can
+            x = self._own(self._canvas(resize(before, self.levels[self.level].size)).to(self.vgg.device))
             self._best = self._first = None
             return x
         given = self.inputs.start
@@ -269,7 +310,14 @@ class Run:
             noise_ratio=self.settings.noise_ratio,
             generator=torch.Generator().manual_seed(self.settings.seed),
         )
-        return self._canvas(start)
+        return self._own(self._canvas(start))
+
+    def _own(self, canvas: Tensor) -> Tensor:
+        """Of a new level's canvas the rows that are ours: all, unless there are other processes."""
+        if self.together is None:
+            return canvas
+        self.together.enter((canvas.shape[2], canvas.shape[3]), self.stride)
+        return self.together.own(canvas)
 
     def _evaluate(self, plan: Plan, goal: objective.Objective) -> Evaluator:
         if self._evaluator is not None:
@@ -311,6 +359,9 @@ class Run:
 
         `always`: even if the run is so short that this would be a notable part of it.
         """
+        if self._pace is None and self.together is not None:
+            # Trials would be of one process; what steps take together is known from the first one on.
+            self._pace = Pace(self.settings.lbfgs_history if self.settings.optimizer == "lbfgs" else 0)
         if self._pace is None:
             self._pace, self._try_again = pace_of(
                 lambda x: (self._evaluator or Whole)(self.vgg, self._goal_for(x)),
@@ -335,9 +386,18 @@ class Run:
         done = 0 if self._loop is None else self._loop.iteration
         return self.pace(always=True).left(self.works(self.level), done=done)
 
-    def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
-        """Facts and tensors from which `restore` goes on exactly; valid until the next step, which may write over the tensors."""
+    def tensors(self) -> dict[str, Tensor]:
+        """Those of the state, of several processes this one's part of them."""
         tensors: dict[str, Tensor] = {}
+        if self._best is not None:
+            tensors["best"] = self._best[1]
+        if self._loop is not None:
+            tensors["x"] = self._loop.x
+            tensors |= {f"optimizer.{name}": tensor for name, tensor in self._loop.optimizer.state().items()}
+        return tensors
+
+    def state(self) -> tuple[dict[str, Any], Mapping[str, Tensor | Later]]:
+        """Facts and tensors from which `restore` goes on exactly; valid until the next step, which may write over the tensors."""
         facts: dict[str, Any] = {
             "level": self.level,
             "seconds": self.seconds,
@@ -349,14 +409,11 @@ class Run:
         }
         if self._best is not None:
             facts["best"] = self._best[0]
-            tensors["best"] = self._best[1]
         if self._loop is not None:
             loop = self._loop
             facts["loop"] = loop.counts()
             facts["plan"] = self.budget.saved(self.level)
-            tensors["x"] = loop.x
-            tensors |= {f"optimizer.{name}": tensor for name, tensor in loop.optimizer.state().items()}
-        return facts, tensors
+        return facts, self.tensors() if self.together is None else self.together.later(self.tensors())
 
     def rest(self, part: Tensor) -> None:
         """Part of a tensor of `state` is not needed for a while: memory that holds it is given up, where it lies on disk."""

@@ -48,6 +48,17 @@ def gather(content: Any, styles: Sequence[Any], settings: Settings) -> Inputs:
     return from_roles(pictures, paths)
 
 
+def decoded(
+    encoded: Mapping[str, bytes], names: Mapping[str, str], paths: Mapping[str, str | None], settings: Settings
+) -> Inputs:
+    """Inputs from their files' own bytes, by role.  Raises the reader's errors."""
+    pictures = {
+        role: read(encoded[role], role=role.partition(".")[0], name=name, max_pixels=settings.max_pixels)
+        for role, name in names.items()
+    }
+    return from_roles(pictures, paths)
+
+
 def from_roles(pictures: Mapping[str, Picture], paths: Mapping[str, str | None]) -> Inputs:
     """Inputs from pictures by role, as `Inputs.roles` names them."""
     styles = sorted((role for role in pictures if role.startswith("style.")), key=lambda role: int(role[6:]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from impasto import manifest, presets
 from impasto.errors import CheckpointError
@@ -14,9 +14,17 @@ from impasto.run.api import prepare
 from impasto.run.engine import Run
 from impasto.run.inputs import gather
 
+if TYPE_CHECKING:
+    from impasto.run.together import Together
+
 
 def repeated(
-    picture: Path, *, content: str | None = None, styles: Sequence[str] = (), start: str | None = None
+    picture: Path,
+    *,
+    content: str | None = None,
+    styles: Sequence[str] = (),
+    start: str | None = None,
+    together: Together | None = None,
 ) -> tuple[Run, list[str]]:
     """The run of a finished picture, and what may make its result differ in details.
 
@@ -39,7 +47,7 @@ def repeated(
         settings = presets.resolve(values)
         inputs = gather(content, found, settings)
         # What auto chose then, since the choice may fall otherwise now; older pictures were made in float32.
-        run = prepare(settings, inputs, facts.get("precision", "float32"))
+        run = prepare(settings, inputs, facts.get("precision", "float32"), together=together)
         manifest.check_same(facts, list(inputs.roles().values()), run.vgg.weights.sha256)
         differs = [
             f"made with {name} {was}, this is {now}: the picture may differ in details"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import itertools
+import math
 import os
 import time
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from impasto import checkpoint as checkpoints
-from impasto.errors import NoProgress, OutputError
+from impasto.errors import NoProgress, OutputError, PeerLost
 from impasto.images import write
 from impasto.manifest import sidecar
 from impasto.run import losses_file
@@ -71,19 +72,26 @@ class ToFile:
         """
         self._on_warning = on_warning
         try:
+            return self._make(stop, on_step)
+        except PeerLost as error:
+            raise self._lost(error) from None
+
+    def _make(self, stop: Callable[[], bool], on_step: Callable[[Step], object]) -> Outcome:
+        try:
             self._advance(stop, on_step)
-        except NoProgress:
+        except (NoProgress, PeerLost):
             raise
         except Exception:
-            if self.run.best is not None:
+            if self.run.has_picture and (self.run.together is None or self.run.together.shards.whole):
                 self._try_checkpoint()
             raise
-        if not self.run.finished and self.run.best is None:
+        if not self.run.finished and not self.run.has_picture:
             return Outcome(None, None, None, finished=False, warnings=self._warnings)
         return self._finish()
 
     def _advance(self, stop: Callable[[], bool], on_step: Callable[[Step], object]) -> None:
-        saved = time.monotonic()
+        # Any of several processes may be lost, and with it what only it has: then there is a checkpoint from the first step on.
+        saved = time.monotonic() if self.run.together is None else -math.inf
         while not self.run.finished and not stop():
             step = self.run.advance()
             if step.note is not None:
@@ -94,6 +102,15 @@ class ToFile:
             if not self.run.finished and time.monotonic() - saved >= pause:
                 self._try_checkpoint()
                 saved = time.monotonic()
+
+    def _lost(self, error: PeerLost) -> PeerLost:
+        """With what can be done: the checkpoint that there is holds all processes' parts."""
+        path = self.target.checkpoint
+        if not path.is_file():
+            return PeerLost(f"{error}; there is no checkpoint yet, start the run anew", **error.data)
+        return PeerLost(
+            f"{error}; go on from the last checkpoint, with any number of processes: impasto resume {path}", **error.data
+        )
 
     def _finish(self) -> Outcome:
         if not self.run.finished:
