@@ -235,7 +235,7 @@ class Run:
             rolled_back,
             left,
             note,
-            self._cut(rgb),
+            self._shown(rgb, done - 1),
         )
 
     def _shown(self, canvas: Tensor, step: int) -> Tensor:
