@@ -97,7 +97,9 @@ def on(monkeypatch: pytest.MonkeyPatch) -> Callable[[Machine], Clock]:
         clock, make = Clock(machine), engine.optimizer_for
         monkeypatch.setattr(engine, "time", SimpleNamespace(perf_counter=clock.perf_counter))
         monkeypatch.setattr(trial, "time", SimpleNamespace(perf_counter=clock.perf_counter))
-        monkeypatch.setattr(engine, "optimizer_for", lambda settings, vectors=None, together=None: clock.optimizer(make, settings))
+        monkeypatch.setattr(
+            engine, "optimizer_for", lambda settings, vectors=None, together=None: clock.optimizer(make, settings)
+        )
         return clock
 
     return at
