@@ -14,26 +14,23 @@ from torch import Tensor
 
 from impasto.losses import PIXELS, Statistic, pull
 from impasto.losses.bands import bands
-from impasto.objective import Objective
+from impasto.objective import Objective, wide
 
 _ALL: Final = slice(None)
 
 
 class Account:
-    """`dtype`: what the sums are kept in; None is the dtype that the terms give."""
+    """Sums are kept in float64 where the device has it, so that nothing is lost in their being made of many pieces."""
 
-    def __init__(self, objective: Objective, *, dtype: torch.dtype | None = None) -> None:
+    def __init__(self, objective: Objective) -> None:
         self.objective = objective
-        self._dtype = dtype
         self._statistics: dict[int, Statistic] = {}
         self._slopes: list[Tensor] = []
 
     def see(self, layer: str, rows: slice, columns: slice, features: Tensor) -> None:
         """Measures a piece; `rows` and `columns` are its place in the whole layer, features [1, C, rows, columns]."""
         for at in self.objective.at(layer):
-            statistic = self.objective.parts[at].term.part(rows, columns).measure(features)
-            if self._dtype is not None:
-                statistic = Statistic(statistic.total.to(self._dtype), statistic.count)
+            statistic = wide(self.objective.parts[at].term.part(rows, columns).measure(features))
             self._statistics[at] = self._statistics[at] + statistic if at in self._statistics else statistic
 
     def settle(self, merge: Callable[[Sequence[Statistic]], list[Statistic]] = list) -> tuple[Tensor, dict[str, Tensor]]:

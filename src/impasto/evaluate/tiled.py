@@ -41,7 +41,7 @@ class Tiled:
     def __call__(self, rgb: Tensor) -> Evaluation:
         """J, its parts and its gradient at rgb [1, 3, H, W], sRGB-encoded, 0..1."""
         rgb = rgb.detach()
-        account = account_of(self.objective, rgb)
+        account = Account(self.objective)
         path = self.vgg.path(self.objective.layers)
         plan = tiles((rgb.shape[2], rgb.shape[3]), self.tile_px, self.vgg.architecture, path) if path else []
         with torch.no_grad(), self.vgg.exactly():
@@ -82,11 +82,6 @@ class TiledSurvey:
     def merge(self, statistics: Sequence[Statistic]) -> list[Statistic]:
         """Themselves: nobody else has any."""
         return list(statistics)
-
-
-def account_of(objective: Objective, rgb: Tensor) -> Account:
-    """An account whose sums lose nothing in being made of many pieces."""
-    return Account(objective, dtype=None if rgb.device.type == "mps" else torch.float64)
 
 
 def seeing_core(vgg: Vgg, tile: Tile, see: See) -> RowsSee:

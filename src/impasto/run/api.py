@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from impasto import presets
 from impasto.run import device
-from impasto.run.engine import Run, Step
+from impasto.run.engine import Run
 from impasto.run.inputs import Inputs, gather
 from impasto.run.result import Result, result_of
+from impasto.run.step import Step
 from impasto.settings import Settings
 from impasto.vgg import Vgg
 from impasto.vgg.precision import network

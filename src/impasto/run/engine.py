@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from impasto import objective
-from impasto.checkpoint import Later
+from impasto.checkpoint import Later, Renamed
 from impasto.errors import NoProgress
 from impasto.evaluate import Evaluation, Evaluator, Tiled, TiledSurvey, Whole
 from impasto.evaluate.allocator import keep_less
@@ -28,6 +28,7 @@ from impasto.run.budget import Budget, is_out_of_memory, release
 from impasto.run.inputs import Inputs
 from impasto.run.pace import Cost, Pace, Work
 from impasto.run.start import start_image
+from impasto.run.step import Record, Step
 from impasto.run.trial import pace_of
 from impasto.scratch import Scratch
 from impasto.settings import Settings
@@ -35,44 +36,6 @@ from impasto.vgg import Vgg
 
 if TYPE_CHECKING:
     from impasto.run.together import Together
-
-
-@dataclass(frozen=True)
-class Step:
-    """One evaluation of a run.  `loss` is J, `parts` are J_content, J_style, J_variation without α, β, γ."""
-
-    level: int
-    levels: int
-    size: tuple[int, int]
-    iteration: int
-    iterations: int
-    step: int
-    steps: int
-    loss: float
-    parts: Mapping[str, float]
-    rolled_back: str | None
-    seconds_left: float
-    note: str | None
-    """What the user should know: that memory ran out, and how the run goes on."""
-
-    rgb: Tensor
-    """The picture evaluated, [1, 3, H, W], sRGB-encoded, at the level's size; pixels may leave 0..1 where bounds are free.
-
-    Of several processes the first has it, at steps that `save_every` asks for; else it has no rows.
-    """
-
-
-@dataclass(frozen=True)
-class Record:
-    """One line of the losses: step counts all evaluations, iteration those of its level, from 0."""
-
-    step: int
-    level: int
-    width: int
-    height: int
-    iteration: int
-    loss: float
-    parts: Mapping[str, float]
 
 
 def _unmeasured(vgg: Vgg, style: Tensor, layers: Sequence[str], survey: Survey) -> dict[str, Tensor]:
@@ -440,19 +403,3 @@ class Run:
                 self._best = (self._best[0], loop.vectors.keep(self._best[1]))
             own = {name.removeprefix(prefix): name for name in tensors if name.startswith(prefix)}
             loop.optimizer.restore(Renamed(tensors, own), device=device)
-
-
-class Renamed(Mapping[str, Tensor]):
-    """Some of the tensors under other names, each read when it is asked for: together they may be more than memory holds."""
-
-    def __init__(self, tensors: Mapping[str, Tensor], names: Mapping[str, str]) -> None:
-        self._tensors, self._names = tensors, names
-
-    def __getitem__(self, name: str) -> Tensor:
-        return self._tensors[self._names[name]]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)

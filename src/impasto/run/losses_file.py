@@ -12,7 +12,7 @@ from typing import Final, Literal
 from impasto.errors import InvalidSettings
 from impasto.files import put
 from impasto.objective import PARTS
-from impasto.run.engine import Record
+from impasto.run.step import Record
 
 SUFFIXES: Final = (".csv", ".png", ".svg")
 

@@ -15,8 +15,9 @@ from impasto import manifest as manifests
 from impasto.errors import OutputError, RunError
 from impasto.files import expanded, put
 from impasto.images import encode, resize, to_pil, write
-from impasto.run.engine import Record, Run
+from impasto.run.engine import Run
 from impasto.run.levels import final_size
+from impasto.run.step import Record
 from impasto.settings import Settings
 
 if TYPE_CHECKING:

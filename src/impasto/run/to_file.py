@@ -18,8 +18,9 @@ from impasto.errors import NoProgress, OutputError, PeerLost
 from impasto.images import write
 from impasto.manifest import sidecar
 from impasto.run import losses_file
-from impasto.run.engine import Run, Step
+from impasto.run.engine import Run
 from impasto.run.result import Result, alpha_at, dpi_of, result_of
+from impasto.run.step import Step
 from impasto.run.target import Target
 
 CHECKPOINT_EVERY_S: Final = 60.0

@@ -21,7 +21,7 @@ from impasto.evaluate.passage import Passage
 from impasto.evaluate.sharded.bands import give_back, lend
 from impasto.evaluate.sharded.division import Division, divide, rows
 from impasto.evaluate.sharded.group import Shards
-from impasto.evaluate.tiled import account_of, back, seeing_core
+from impasto.evaluate.tiled import back, seeing_core
 from impasto.losses import PIXELS, Statistic
 from impasto.objective import Objective, See
 from impasto.vgg import Vgg
@@ -47,7 +47,7 @@ class Sharded:
 
     def __call__(self, rgb: Tensor) -> Evaluation:
         """J and its parts for all, and the gradient at the band rgb [1, 3, rows, W], sRGB-encoded, 0..1, none or more rows."""
-        account = account_of(self.objective, rgb)
+        account = Account(self.objective)
         path = self.vgg.path(self.objective.layers)
         margin = margin_px(self.vgg.architecture, path)
 
