@@ -18,6 +18,7 @@ from torch import Tensor
 from impasto.evaluate import Whole
 from impasto.evaluate.evaluation import evaluation
 from impasto.evaluate.sharded import Sharded, ShardedSpectrum, ShardedSurvey, Shards, divide, gather, own_rows, stride_of
+from impasto.losses import PIXELS
 from impasto.objective import Objective, build
 from impasto.optimize import Bounds, Lbfgs, Loop, Spectrum, Vectors
 from impasto.presets import resolve
@@ -83,7 +84,9 @@ class Several:
 
     def evaluator(self, vgg: Vgg, objective: Objective, size: tuple[int, int], tile_px: int | None) -> Any:
         self.division = divide(size, self.shards.shares, stride=stride_of(vgg, self.layers))
-        return Sharded(vgg, objective, self.shards, self.division, tile_px, None if tile_px is None else 1)
+        return Sharded(
+            vgg, objective, self.shards, self.division, tile_px, PIXELS if tile_px is None else self.layers[len(self.layers) // 2]
+        )
 
     def mine(self, x: Tensor) -> Tensor:
         return own_rows(self.shards, self.division, x)

@@ -3,6 +3,7 @@
 A tile counts the cells of its core.  Their features need the pixels of a window around it: every convolution up to the deepest
 layer reaches one cell of its own stride further, so the margin is the padding summed over them (VGG-19: conv4_2 38 px, conv5_1
 70 px).  Since poolings must meet the same cells, cores and windows begin at multiples of the deepest stride (40 and 80 px then).
+Where a measured layer is behind, less is left to reach, and what is not needed any more is trimmed off.
 """
 
 from __future__ import annotations
@@ -33,6 +34,12 @@ class Side:
     core: Span
     window: Span
 
+    def trimmed(self, margin: int | None) -> Span:
+        """The window with at most that margin."""
+        if margin is None:
+            return self.window
+        return Span(max(self.window.start, self.core.start - margin), min(self.window.stop, self.core.stop + margin))
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -61,14 +68,27 @@ class Tile:
         rows, columns = self.rows.window, self.columns.window
         return slice(None), slice(None), slice(rows.start, rows.stop), slice(columns.start, columns.stop)
 
-    def core_in(self, rows: slice, stride: int) -> Piece:
-        """Where the core lies in some rows of its window's features of a layer."""
-        core, window = self.rows.core.cells(stride), self.rows.window.cells(stride)
-        across, left = self.columns.core.cells(stride), self.columns.window.cells(stride).start
+    def core_in(self, rows: slice, stride: int, margin: int | None = None) -> Piece:
+        """Where the core lies in some rows of its window's features of a layer; `margin`: what they were trimmed to."""
+        high, wide = self._trimmed(margin)
+        core, window = self.rows.core.cells(stride), high.cells(stride)
+        across, left = self.columns.core.cells(stride), wide.cells(stride).start
         top = window.start + rows.start
-        low, high = max(core.start, top), min(core.stop, window.start + rows.stop)
-        inside = (slice(None), slice(None), slice(low - top, high - top), slice(across.start - left, across.stop - left))
-        return Piece(slice(low, high), across, inside)
+        low, end = max(core.start, top), min(core.stop, window.start + rows.stop)
+        inside = (slice(None), slice(None), slice(low - top, end - top), slice(across.start - left, across.stop - left))
+        return Piece(slice(low, end), across, inside)
+
+    def trim(self, stride: int, margin: int, narrower: int) -> tuple[slice, slice]:
+        """The rows and columns of a layer's features with one margin that are left with another."""
+        spans = zip(self._trimmed(margin), self._trimmed(narrower), strict=True)
+        high, wide = (
+            slice(inner.cells(stride).start - outer.cells(stride).start, inner.cells(stride).stop - outer.cells(stride).start)
+            for outer, inner in spans
+        )
+        return high, wide
+
+    def _trimmed(self, margin: int | None) -> tuple[Span, Span]:
+        return self.rows.trimmed(margin), self.columns.trimmed(margin)
 
     @property
     def window_pixels(self) -> int:
@@ -78,10 +98,28 @@ class Tile:
 
 def margin_px(architecture: Architecture, path: Sequence[str]) -> int:
     """The margin that a window needs around its core, for the layers of a path; 0 for none."""
-    if not path:
-        return 0
-    stride = architecture.stride(path[-1])
-    return -(-architecture.padding_px(path[-1]) // stride) * stride
+    return margins_px(architecture, path)[path[0]] if path else 0
+
+
+def margins_px(architecture: Architecture, path: Sequence[str]) -> dict[str, int]:
+    """The margin, in pixels, with which each layer of a path is computed: what the way from the one before it still needs."""
+    stride, whole = (architecture.stride(path[-1]), architecture.padding_px(path[-1])) if path else (1, 0)
+    margins = {}
+    for before, layer in zip((None, *path), path, strict=False):
+        # The first convolution has too little behind it for a trim, and may be in bands.
+        done = 0 if before is None or before == architecture.layers[0] else architecture.padding_px(before)
+        margins[layer] = -(-(whole - done) // stride) * stride
+    return margins
+
+
+def trims(architecture: Architecture, path: Sequence[str], tile: Tile) -> dict[str, tuple[slice, slice]]:
+    """For layers of a path: the rows and columns that they need of the window's features of the layer before them."""
+    margins = margins_px(architecture, path)
+    return {
+        layer: tile.trim(architecture.stride(before), margins[before], margins[layer])
+        for before, layer in pairwise(path)
+        if margins[layer] < margins[before]
+    }
 
 
 def tiles(

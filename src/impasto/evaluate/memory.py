@@ -2,11 +2,8 @@
 
 Four things take memory that grows with the picture: the features of what is evaluated at once (about 430 bytes a pixel with our
 own convolutions); L-BFGS's history (24 bytes a pixel for a pair, so 50 pairs are more than the network); some pictures (12 bytes
-a pixel each); and the content targets.  The levers, from the cheapest: a shorter history, tiles instead of the whole, fewer of
-them kept from pass to pass, smaller ones, vectors on disk.
-
-The first block is recomputed on the way back in any case (vgg/opening.py).  Recomputing others as well would lower the whole's
-430 bytes by less than tiles do, and these come at the same price, so there is no plan of that kind.
+a pixel each); and the content targets.  The levers, from the cheapest: a shorter history, recomputing the shallow layers, tiles
+instead of the whole, keeping less of them from pass to pass, smaller ones, vectors on disk.
 """
 
 from __future__ import annotations
@@ -19,12 +16,20 @@ from typing import Final
 import torch
 
 from impasto.evaluate.allocator import LARGEST_KEPT
-from impasto.evaluate.geometry import Tile, tiles
+from impasto.evaluate.geometry import tiles
+from impasto.evaluate.passage import recomputed
+from impasto.losses import PIXELS
 from impasto.settings import Settings
 from impasto.vgg import Vgg
 
 FORWARD: Final = 0.45
 """The way forward in a step, as a share of its time (docs/performance.md)."""
+
+WRITTEN: Final = 0.2
+"""The share of the way forward's time that goes as the numbers written, which are most in shallow layers; the rest as products.
+
+Measured at 1,024x768: up to conv2_1 24 % of the time for 16 % of the products, conv3_1 37 % for 31 %, conv4_1 75 % for 67 %.
+"""
 
 WIDEST_BUFFERS: Final = 0.3
 """Buffers of the widest layer's size that come and go in a step, beside what is kept for the way back."""
@@ -60,15 +65,16 @@ _SMALLEST_TILE_PX: Final = 128
 class Plan:
     """One way to evaluate a canvas of `size` (height, width).
 
-    `tile_px`: None is whole; `kept` of the `tiles` stay from pass to pass; `history`: correction pairs; `on_disk`: long vectors
-    lie in files; `memory`: bytes on the device, beside what the process has anyway; `disk`: bytes in files; `cost`: time of an
-    evaluation, and `slowdown` of the way to the result, over the whole's with the history asked for.
+    `tile_px`: None is whole; `kept_from`: the layer behind which the way forward stays for the way back, PIXELS is all of it,
+    None nothing; `history`: correction pairs; `on_disk`: long vectors lie in files; `memory`: bytes on the device, beside what
+    the process has anyway; `disk`: bytes in files; `cost`: time of an evaluation, and `slowdown` of the way to the result, over
+    the whole's with the history asked for.
     """
 
     size: tuple[int, int]
     tile_px: int | None
     tiles: int
-    kept: int
+    kept_from: str | None
     history: int
     on_disk: bool
     memory: float
@@ -80,7 +86,12 @@ class Plan:
     def words(self) -> str:
         """`12 tiles of 1,024 px, 5 pairs of history, 2.7 GB on disk`."""
         text = "the whole picture at once" if self.tile_px is None else f"{self.tiles} tiles of {self.tile_px:,} px"
-        if self.history > 0:
+        return text + self.more_words(with_history=self.history > 0)
+
+    def more_words(self, *, with_history: bool) -> str:
+        """`, recomputed to conv2_1, 5 pairs of history, 2.7 GB on disk`."""
+        text = "" if self.kept_from in (None, PIXELS) else f", recomputed to {self.kept_from}"
+        if with_history:
             text += f", {self.history} pairs of history"
         return text + (f", {self.disk / 1e9:.1f} GB on disk" if self.on_disk else "")
 
@@ -88,6 +99,16 @@ class Plan:
     def work_pixels(self) -> int:
         """Pixels that are evaluated whole in the same time."""
         return round(self.size[0] * self.size[1] * self.cost)
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """What lies behind the layer `since` is kept: bytes a pixel of it, and of what is gone through again, a share of the way."""
+
+    since: str | None
+    bytes: float
+    bytes_again: float
+    again: float
 
 
 @dataclass(frozen=True)
@@ -120,43 +141,40 @@ class Demand:
             # A pair is read twice on its way into the direction, and each of its vectors once more as it is made.
             longer *= 1 + PICTURE * (4 * history + 8) / _DISK / _SECONDS_PER_PIXEL
             disk = pixels * (PICTURE * (2 * history + 5) + self._targets_per_pixel)
-        yield Plan(size, None, 1, 0, history, on_disk, self._whole(pixels, history), disk, 1.0, longer)
-        for tile_px, cut in self._cuts(size):
-            windows = sorted((tile.window_pixels for tile in cut), reverse=True)
-            more = sum(windows) / pixels
-            for kept in sorted({0, *(len(cut) * part // 8 for part in range(1, 8))}):
-                cost = more * (1 + FORWARD * (1 - kept / len(cut)))
-                memory = self._in_tiles(pixels, windows, kept, history, on_disk=on_disk)
-                yield Plan(size, tile_px, len(cut), kept, history, on_disk, memory, disk, cost, cost * longer)
+        ways = self._kept
+        for tile_px, windows in self._cuts(size):
+            for kept in ways if tile_px is not None else ways[:-1]:
+                cost = sum(windows) / pixels * (1 + FORWARD * kept.again)
+                memory = self._memory(pixels, windows, kept, history, on_disk=on_disk, tiled=tile_px is not None)
+                yield Plan(size, tile_px, len(windows), kept.since, history, on_disk, memory, disk, cost, cost * longer)
 
-    def _cuts(self, size: tuple[int, int]) -> Iterator[tuple[int, Sequence[Tile]]]:
-        """Tiles of about halves, thirds, … of the longer side."""
+    def _cuts(self, size: tuple[int, int]) -> Iterator[tuple[int | None, Sequence[int]]]:
+        """Windows in pixels, the largest first: the whole, and tiles of about halves, thirds, … of the longer side."""
+        yield None, [size[0] * size[1]]
         path = self.vgg.path(self.layers)
         if not path:
             return
-        stride, seen = self.vgg.architecture.stride(path[-1]), set[int]()
+        stride, seen = self.vgg.architecture.stride(path[-1]), {1}
         for parts in range(2, max(3, max(size) // _SMALLEST_TILE_PX + 1)):
             tile_px = -(-max(size) // parts // stride) * stride
             cut = tiles(size, tile_px, self.vgg.architecture, path)
-            if len(cut) > 1 and len(cut) not in seen:
+            if len(cut) not in seen:
                 seen.add(len(cut))
-                yield tile_px, cut
+                yield tile_px, sorted((tile.window_pixels for tile in cut), reverse=True)
 
-    def _whole(self, pixels: int, history: int) -> float:
-        # Evaluated: the features, beside x, the gradient, both of the step before, and the best picture.
-        evaluated = self.per_pixel + PICTURE * 5 + self._pairs(history)
-        return pixels * (max(evaluated, self._stepped(history)) + self._targets_per_pixel) + self._holes(pixels)
-
-    def _in_tiles(self, pixels: int, windows: Sequence[int], kept: int, history: int, *, on_disk: bool) -> float:
-        standing = sum(windows[:kept]) * self.kept_per_pixel + (windows[kept] if kept < len(windows) else 0) * self.per_pixel
+    def _memory(self, pixels: int, windows: Sequence[int], kept: _Kept, history: int, *, on_disk: bool, tiled: bool) -> float:
+        # The last tile's way forward, or the first one's back, with what is kept of all others.
+        standing = (sum(windows) - windows[0]) * kept.bytes + windows[0] * (max(kept.bytes, kept.bytes_again) + self._buffers)
+        # Beside the features: x, its gradient, both of the step before, and the best picture.
         resting = 0 if on_disk else PICTURE * 3 + self._pairs(history) + self._targets_per_pixel
         evaluated = standing + pixels * (PICTURE * 2 + resting)
         # On disk: x, the direction in place of the gradient, and the metric's waves.
         stepped = pixels * (PICTURE * 3.5 if on_disk else self._stepped(history) + self._targets_per_pixel)
         # At a level's entry: the content, a copy of it with its margin, and the start.
-        entered = windows[0] * self.per_pixel + pixels * PICTURE * 3
+        entered = windows[0] * (self._passing + self._buffers) + pixels * PICTURE * 3
         # Beside tiles nothing large is kept.
-        return max(evaluated, stepped, entered) + min(HOLES_IN_TILES, self._holes(windows[0]))
+        holes = self._holes(windows[0])
+        return max(evaluated, stepped, entered) + (min(HOLES_IN_TILES, holes) if tiled else holes)
 
     def _stepped(self, history: int) -> float:
         """Bytes a pixel in a step of the optimiser: x, the gradient, the direction, the metric's waves, the best picture."""
@@ -180,20 +198,45 @@ class Demand:
         return sum(4 * convs[name].channels_out / convs[name].stride ** 2 for name in named)
 
     @property
-    def per_pixel(self) -> float:
-        """Bytes a pixel of what goes through the network at once."""
-        path = self.vgg.path(self.layers)
-        first = self.vgg.architecture.convs[0]
-        return self.kept_per_pixel + self._number * WIDEST_BUFFERS * first.channels_out if path else 0
-
-    @property
     def _number(self) -> float:
         return torch.finfo(self.vgg.dtype).bits / 8
 
     @property
-    def kept_per_pixel(self) -> float:
-        """Bytes a pixel that are kept of the way forward for the way back: of layers, and what tells where gradients go."""
+    def _buffers(self) -> float:
+        """Bytes a pixel of what comes and goes, at what goes through the network at once."""
+        return self._number * WIDEST_BUFFERS * self.vgg.architecture.convs[0].channels_out if self.vgg.path(self.layers) else 0
+
+    @property
+    def _passing(self) -> float:
+        """Bytes a pixel of a way forward of which nothing is kept: what a convolution gets and gives."""
         path = self.vgg.path(self.layers)
+        convs = self.vgg.architecture.convs[: self.vgg.architecture.index(path[-1]) + 1] if path else ()
+        written = [conv.channels_out / conv.stride**2 for conv in convs]
+        if self.vgg.opening(path) is not None:
+            written[:2] = [0, written[1] / 4]  # it is in bands, and pooled at once
+        return self._number * max((a + b for a, b in zip_longest(written, written[1:], fillvalue=0)), default=0)
+
+    @property
+    def _kept(self) -> Sequence[_Kept]:
+        """What can be kept of the way forward, from all to nothing."""
+        path = self.vgg.path(self.layers)
+        if not path:
+            return [_Kept(PIXELS, 0, 0, 0), _Kept(None, 0, 0, 0)]
+        convs = self.vgg.architecture.convs[: self.vgg.architecture.index(path[-1]) + 1]
+        products = [conv.channels_in * conv.channels_out / conv.stride**2 for conv in convs]
+        written = [conv.channels_out / conv.stride**2 for conv in convs]
+        found: dict[int, _Kept] = {}
+        whole = self.kept_per_pixel(path)
+        for since in (PIXELS, *path[:-1], None):
+            again = recomputed(self.vgg, path, since)
+            count = self.vgg.architecture.index(path[again - 1]) + 1 if again else 0
+            share = WRITTEN * sum(written[:count]) / sum(written) + (1 - WRITTEN) * sum(products[:count]) / sum(products)
+            shallow = self.kept_per_pixel(path[:again])
+            found.setdefault(again, _Kept(since, whole - shallow, shallow, share))
+        return list(found.values())
+
+    def kept_per_pixel(self, path: Sequence[str]) -> float:
+        """Bytes a pixel that are kept of the way forward to the layers of a path: these, and what tells where gradients go."""
         if not path:
             return 0
         convs = self.vgg.architecture.convs[: self.vgg.architecture.index(path[-1]) + 1]

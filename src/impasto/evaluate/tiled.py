@@ -4,13 +4,13 @@ Two passes, by the chain rule: every tile is measured, the objective scores the 
 goes forward once more, and the slopes back through it to its window's pixels, margins included, where the windows' gradients add
 up.  Published for Gram matrices as SPST (Galerne et al., arXiv 2212.13459).  Sums are kept in float64.
 
-Memory is that of one window, and of as many more as are kept from the first pass to the second, which then need not go forward
-again; work is the windows' pixels over the picture's (`overhead`), and that second way forward.
+Memory is that of one window, and of what is kept from the first pass to the second; work is the windows' pixels over the
+picture's (`overhead`), and the second way forward through what was not kept.  One tile is the whole picture, recomputed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,8 +18,8 @@ from torch import Tensor
 
 from impasto.evaluate.account import Account
 from impasto.evaluate.evaluation import Evaluation, evaluation
-from impasto.evaluate.geometry import Tile, tiles
-from impasto.evaluate.passage import Passage
+from impasto.evaluate.geometry import Tile, margins_px, tiles, trims
+from impasto.evaluate.passage import Passage, Pull
 from impasto.losses import Statistic
 from impasto.objective import Objective, See
 from impasto.vgg import Vgg
@@ -30,13 +30,14 @@ from impasto.vgg.features import See as RowsSee
 class Tiled:
     """Evaluates an objective tile by tile.
 
-    `tile_px`: the most that a tile's core has a side (geometry.tiles); `kept`: how many tiles stay from pass to pass.
+    `tile_px`: the most that a tile's core has a side (geometry.tiles); `kept_from`: the layer behind which the first pass stays
+    in memory for the second, PIXELS is all of it, None nothing.
     """
 
     vgg: Vgg
     objective: Objective
     tile_px: int
-    kept: int = 0
+    kept_from: str | None = None
 
     def __call__(self, rgb: Tensor) -> Evaluation:
         """J, its parts and its gradient at rgb [1, 3, H, W], sRGB-encoded, 0..1."""
@@ -46,19 +47,11 @@ class Tiled:
         plan = tiles((rgb.shape[2], rgb.shape[3]), self.tile_px, self.vgg.architecture, path) if path else []
         with torch.no_grad(), self.vgg.exactly():
             account.see_pixels(rgb)
-            seeing = [seeing_core(self.vgg, tile, account.see) for tile in plan]
-            passages = [
-                Passage(self.vgg, path, rgb[tile.window], see) for tile, see in zip(plan[: self.kept], seeing, strict=False)
-            ]
-            for tile, see in zip(plan[self.kept :], seeing[self.kept :], strict=True):
-                self.vgg.show(rgb[tile.window], path, see)
+            passages = [forward(self.vgg, path, tile, rgb[tile.window], account, kept_from=self.kept_from) for tile in plan]
             total, parts = account.settle()
             gradient = account.pull_pixels(rgb, torch.zeros_like(rgb))
-            for at, tile in enumerate(plan):
-                # Those that were kept come first, so that their memory is free for the others.
-                passage = passages.pop(0) if at < self.kept else None
-                gradient[tile.window] += back(self.vgg, account, tile, path, rgb[tile.window], passage)
-                del passage
+            for tile in plan:
+                gradient[tile.window] += passages.pop(0).back(pulling_core(self.vgg, path, tile, account))
             return evaluation(total, parts, gradient)
 
 
@@ -84,26 +77,35 @@ class TiledSurvey:
         return list(statistics)
 
 
-def seeing_core(vgg: Vgg, tile: Tile, see: See) -> RowsSee:
-    """Hands the core's part of a window's features on to `see`, with its place in the whole layer."""
+def forward(vgg: Vgg, path: Sequence[str], tile: Tile, window: Tensor, account: Account, *, kept_from: str | None) -> Passage:
+    """A tile's first pass: what its core is measured as goes into the account."""
+    see = seeing_core(vgg, tile, account.see, margins_px(vgg.architecture, path))
+    return Passage(vgg, path, window, see, kept_from=kept_from, trims=trims(vgg.architecture, path, tile))
+
+
+def seeing_core(vgg: Vgg, tile: Tile, see: See, margins: Mapping[str, int] = {}) -> RowsSee:
+    """Hands the core's part of a window's features on to `see`, with its place in the whole layer.
+
+    `margins`: of each layer, where its features were trimmed.
+    """
 
     def see_rows(layer: str, rows: slice, features: Tensor) -> None:
-        piece = tile.core_in(rows, vgg.architecture.stride(layer))
+        piece = tile.core_in(rows, vgg.architecture.stride(layer), margins.get(layer))
         if piece.any:
             see(layer, piece.rows, piece.columns, features[piece.inside])
 
     return see_rows
 
 
-def back(vgg: Vgg, account: Account, tile: Tile, path: Sequence[str], window: Tensor, passage: Passage | None) -> Tensor:
-    """The gradient at a window's pixels, of what its core was measured as, forward once more unless the passage was kept."""
+def pulling_core(vgg: Vgg, path: Sequence[str], tile: Tile, account: Account) -> Pull:
+    """The gradient at the features of a tile's first pass, of what its core was measured as."""
+    margins = margins_px(vgg.architecture, path)
 
     def pull(layer: str, rows: slice, features: Tensor, into: Tensor | None) -> Tensor:
         into = torch.zeros_like(features) if into is None else into
-        piece = tile.core_in(rows, vgg.architecture.stride(layer))
+        piece = tile.core_in(rows, vgg.architecture.stride(layer), margins.get(layer))
         if piece.any:
             account.pull(layer, piece.rows, piece.columns, features[piece.inside], into[piece.inside])
         return into
 
-    passage = Passage(vgg, path, window, lambda layer, rows, features: None) if passage is None else passage
-    return passage.back(pull)
+    return pull

@@ -103,7 +103,7 @@ class Budget:
     def saved(self, level: int) -> dict[str, Any]:
         """What `adopt` needs."""
         plan = self.plans[level]
-        return {"tile_px": plan.tile_px, "kept": plan.kept, "history": plan.history, "on_disk": plan.on_disk}
+        return {"tile_px": plan.tile_px, "kept_from": plan.kept_from, "history": plan.history, "on_disk": plan.on_disk}
 
     def adopt(self, level: int, saved: Mapping[str, Any]) -> None:
         """Takes the plan of an earlier process for a level, so that its numbers are the same, if it fits here."""

@@ -21,6 +21,7 @@ from impasto.evaluate import Evaluation, Evaluator, Tiled, TiledSurvey, Whole
 from impasto.evaluate.allocator import keep_less
 from impasto.evaluate.memory import Plan
 from impasto.images import resize
+from impasto.losses import PIXELS
 from impasto.objective import WHOLE, Survey
 from impasto.optimize import Adam, Bounds, Lbfgs, Loop, Optimizer, Rollback, Spectrum, Vectors
 from impasto.run import levels, style_cache
@@ -285,7 +286,9 @@ class Run:
     def _evaluate(self, plan: Plan, goal: objective.Objective) -> Evaluator:
         if self._evaluator is not None:
             return self._evaluator(self.vgg, goal)
-        return Whole(self.vgg, goal) if plan.tile_px is None else Tiled(self.vgg, goal, plan.tile_px, plan.kept)
+        if plan.tile_px is None and plan.kept_from == PIXELS:
+            return Whole(self.vgg, goal)
+        return Tiled(self.vgg, goal, plan.tile_px or max(plan.size), plan.kept_from)
 
     def _with_less_memory(self) -> str:
         """Goes on where the loop is, or begins the level, in the next plan; says so.  Raises RunError when there is none."""

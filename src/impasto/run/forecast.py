@@ -32,7 +32,7 @@ def expected_facts(run: Run) -> dict[str, Any]:
             "iterations": level.iterations,
             "tile_px": plan.tile_px,
             "tiles": plan.tiles,
-            "tiles_kept": plan.kept,
+            "kept_from": plan.kept_from,
             "history": plan.history,
             "bytes": round(run.budget.peak_bytes([plan])),
             "disk_bytes": round(plan.disk),
@@ -61,9 +61,7 @@ def original_line(run: Run) -> str:
 def _in_words(run: Run, plan: Plan) -> str:
     """` in 12 tiles of 1,104 px, 10 pairs of history, 2.7 GB on disk`: what differs from the whole picture at once."""
     words = "" if plan.tile_px is None else f" in {plan.tiles} tiles of {plan.tile_px:,} px"
-    if 0 < plan.history < run.settings.lbfgs_history:
-        words += f", {plan.history} pairs of history"
-    return words + (f", {plan.disk / 1e9:.1f} GB on disk" if plan.on_disk else "")
+    return words + plan.more_words(with_history=0 < plan.history < run.settings.lbfgs_history)
 
 
 def _memory(run: Run, plans: Sequence[Plan]) -> str:

@@ -21,7 +21,7 @@ from impasto.evaluate.passage import Passage
 from impasto.evaluate.sharded.bands import give_back, lend
 from impasto.evaluate.sharded.division import Division, divide, rows
 from impasto.evaluate.sharded.group import Shards
-from impasto.evaluate.tiled import back, seeing_core
+from impasto.evaluate.tiled import forward, pulling_core, seeing_core
 from impasto.losses import PIXELS, Statistic
 from impasto.objective import Objective, See
 from impasto.vgg import Vgg
@@ -34,8 +34,7 @@ _REACH: Final = 1
 class Sharded:
     """Evaluates an objective on this process's band, together with all others.
 
-    `tile_px`: the most that a tile's core has a side, None is the whole band; `kept`: how many tiles stay from pass to pass, None
-    is all.
+    `tile_px`: the most that a tile's core has a side, None is the whole band; `kept_from`: as in Tiled.
     """
 
     vgg: Vgg
@@ -43,7 +42,7 @@ class Sharded:
     shards: Shards
     division: Division
     tile_px: int | None = None
-    kept: int | None = None
+    kept_from: str | None = PIXELS
 
     def __call__(self, rgb: Tensor) -> Evaluation:
         """J and its parts for all, and the gradient at the band rgb [1, 3, rows, W], sRGB-encoded, 0..1, none or more rows."""
@@ -57,17 +56,13 @@ class Sharded:
         band, seen = self.division.bands[self.shards.rank], near(self.shards.rank)
         own = slice(band.start - seen.start, band.stop - seen.start)
         plan = band_tiles(self.vgg, self.division, self.shards.rank, path, self.tile_px)
-        kept = len(plan) if self.kept is None else self.kept
         with torch.no_grad(), self.vgg.exactly():
             pixels = lend(self.shards, self.division, rgb.detach(), near)
-            passages = self._see(account, path, plan, pixels, seen, own, kept)
+            passages = self._see(account, path, plan, pixels, seen, own)
             total, parts = account.settle(self.shards.merge)
             gradient = account.pull_pixels(pixels, torch.zeros_like(pixels), own)
-            for at, tile in enumerate(plan):
-                passage = passages.pop(0) if at < kept else None
-                window = _inside(tile, seen)
-                gradient[window] += back(self.vgg, account, tile, path, pixels[window], passage)
-                del passage
+            for tile in plan:
+                gradient[_inside(tile, seen)] += passages.pop(0).back(pulling_core(self.vgg, path, tile, account))
             gradient = give_back(self.shards, self.division, gradient, near)
             return evaluation(total, parts, gradient, agree=self.shards.agree)
 
@@ -79,21 +74,13 @@ class Sharded:
         pixels: Tensor,
         seen: Span,
         own: slice,
-        kept: int,
     ) -> list[Passage]:
-        """The first pass: what lies in the band is measured; the ways through the tiles that are kept."""
+        """The first pass: what lies in the band is measured; the ways through its tiles."""
         if own.stop == own.start:
             account.see(PIXELS, slice(0, 0), slice(None), pixels)
             show_nothing(self.vgg, path, pixels, account.see)
         account.see_pixels(pixels, own)
-        passages = []
-        for at, tile in enumerate(plan):
-            see, window = seeing_core(self.vgg, tile, account.see), pixels[_inside(tile, seen)]
-            if at < kept:
-                passages.append(Passage(self.vgg, path, window, see))
-            else:
-                self.vgg.show(window, path, see)
-        return passages
+        return [forward(self.vgg, path, tile, pixels[_inside(tile, seen)], account, kept_from=self.kept_from) for tile in plan]
 
 
 @dataclass(frozen=True)
