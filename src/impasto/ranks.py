@@ -13,6 +13,11 @@ def asked_for() -> bool:
     return all(variable in os.environ for variable in _VARIABLES)
 
 
+def on_this_machine() -> int:
+    """How many processes of the run share this machine's memory."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", "1")) if asked_for() else 1
+
+
 def is_first() -> bool:
     """Whether this process is the first of its run, or the only one: it alone reads, writes and prints."""
     return not asked_for() or os.environ["RANK"] == "0"

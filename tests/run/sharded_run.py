@@ -13,8 +13,9 @@ import torch
 from tests.samples import painting, photo, tiny_weights
 
 from impasto.errors import PeerLost
+from impasto.losses import PIXELS
 from impasto.presets import resolve
-from impasto.run import Run, gather
+from impasto.run import Run, budget, gather
 from impasto.run import resume as resume_module
 from impasto.run.result import result_of
 from impasto.run.serve import hand_out, joined, serve
@@ -65,7 +66,9 @@ def resume(checkpoint: Path, together: Together | None = None) -> Any:
 
 def lead(together: Together, folder: Path, words: list[str]) -> None:
     for name in VALUES if "all" in words else ():
-        torch.save(finish(make(name, together)), folder / f"{name}.{together.shards.count}")
+        run = make(name, together)
+        assert ("tight" in words) == (run.budget.plans[-1].kept_from != PIXELS)
+        torch.save(finish(run), folder / f"{name}.{together.shards.count}")
     if "checkpoint" in words:
         to_checkpoint(make("lbfgs", together), folder / "stopped.png")
     if "resume" in words:
@@ -88,6 +91,8 @@ if __name__ == "__main__":
             os.kill(os.getpid(), signal.SIGKILL)
         return False
 
+    if "tight" in words:
+        budget.available_bytes = lambda _: 0  # so the plan that needs least is taken
     shares = [1.0, 2.0, 1.0][: int(os.environ["WORLD_SIZE"])]
     try:
         with joined(shares=shares, interrupted=interrupted) as company:

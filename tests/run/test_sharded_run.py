@@ -25,7 +25,7 @@ class Found(NamedTuple):
 def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
     folder = tmp_path_factory.mktemp("together")
     program = ["-m", "tests.run.sharded_run", str(folder)]
-    for code, out, err in ended(start([*program, "all", "checkpoint"], 2), within_s=60):
+    for code, out, err in ended(start([*program, "all", "checkpoint", "tight"], 2), within_s=60):
         assert code == 0, out + err
     processes = start([*program, "resume", "lose"], 3)
     processes[2].wait(60)
@@ -45,7 +45,7 @@ def agree(one: Any, other: Any) -> None:
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_two_processes_make_the_picture_of_one(found: Found, name: str) -> None:
+def test_two_processes_with_little_memory_make_the_picture_of_one(found: Found, name: str) -> None:
     agree(finish(make(name)), torch.load(found.folder / f"{name}.2"))
 
 

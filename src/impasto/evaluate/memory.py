@@ -119,9 +119,13 @@ class Demand:
     layers: tuple[str, ...]
     settings: Settings
 
-    def plans(self, size: tuple[int, int], *, disk: bool = True) -> list[Plan]:
-        """All plans for a canvas of `size` (height, width), the fastest first; `disk`: whether vectors may lie there."""
-        found = [plan for history in self._histories() for plan in self._plans(size, history, on_disk=False)]
+    def plans(self, size: tuple[int, int], *, disk: bool = True, shorter: bool = True) -> list[Plan]:
+        """All plans for a canvas of `size` (height, width), the fastest first.
+
+        `disk`: whether vectors may lie there; `shorter`: whether the history may be shorter than asked for.
+        """
+        histories = self._histories() if shorter else self._histories()[:1]
+        found = [plan for history in histories for plan in self._plans(size, history, on_disk=False)]
         if disk and self.settings.optimizer == "lbfgs" and self.vgg.device.type == "cpu":
             for history in self._histories():
                 found += [plan for plan in self._plans(size, history, on_disk=True) if plan.tile_px is not None]

@@ -103,7 +103,7 @@ class Passage:
     ) -> None:
         """rgb: [1, 3, H, W], sRGB-encoded, 0..1; `see` gets every row of the layers of the path once (`vgg.path`).
 
-        `kept_from`: the layer of the path behind which what `back` needs is kept; PIXELS is all of it, None nothing;
+        `kept_from`: the layer behind which what `back` needs is kept; PIXELS is all of it, None nothing;
         `trims`: for some layers, the rows and columns of the layer before them from which they are computed.
         """
         self._vgg = vgg
@@ -198,12 +198,12 @@ class Passage:
 
 
 def recomputed(vgg: Vgg, path: Sequence[str], kept_from: str | None) -> int:
-    """How many layers of a path are gone through again on the way back.  Raises ValueError for a layer that is not on it."""
+    """How many layers of a path are gone through again on the way back.  Raises UnknownName for a layer that does not exist."""
     if kept_from is None or kept_from == PIXELS:
         return 0 if kept_from == PIXELS else len(path)
-    if kept_from not in path:
-        raise ValueError(f"expected one of the layers {', '.join(path)} to keep what lies behind it, got {kept_from!r}")
-    again = list(path).index(kept_from) + 1
+    # It need not be on the path: a plan is for all layers named, and those of weight 0 are not measured.
+    deepest = vgg.architecture.index(vgg.architecture.layer(kept_from))
+    again = sum(vgg.architecture.index(layer) <= deepest for layer in path)
     # The first block's bands are made again in any case, and it is not cut.
     return 0 if vgg.opening(path) is not None and vgg.opening(path[:again]) is None else again
 

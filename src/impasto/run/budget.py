@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import torch
@@ -24,10 +24,19 @@ class Budget:
     """Plans for the canvases [(height, width)] of a run's levels."""
 
     def __init__(
-        self, settings: Settings, vgg: Vgg, layers: tuple[str, ...], sizes: Sequence[tuple[int, int]], *, alone: bool = True
+        self,
+        settings: Settings,
+        vgg: Vgg,
+        layers: tuple[str, ...],
+        sizes: Sequence[tuple[int, int]],
+        *,
+        band: Callable[[tuple[int, int]], tuple[int, int]] | None = None,
     ) -> None:
-        """`alone`: of several processes each takes its band whole, with all of the history, whatever is free."""
-        self._alone = alone
+        """`band`: of several processes, the size (height, width) that this one computes of a canvas.
+
+        Each of them plans its own band, in memory and with all of the history, which has to be alike for all.
+        """
+        self._band = band
         self.settings = settings
         self._vgg = vgg
         self._demand = Demand(vgg, layers, settings)
@@ -71,9 +80,7 @@ class Budget:
 
         Raises InvalidSettings where `--memory` allows none, unless not `limited`.
         """
-        all_plans = self._demand.plans(size)
-        if not self._alone:
-            return all_plans[0]
+        all_plans = self._all(size)
         allowed = self.settings.memory if limited else None
         total = self.most_bytes if limited else available_bytes(self._vgg.device)
         most = (1 - _SPARE) * total - self.base_bytes
@@ -83,9 +90,10 @@ class Budget:
         least = min(all_plans, key=lambda plan: plan.memory)
         need = (least.memory + self.base_bytes) / (1 - _SPARE)
         if allowed is not None and allowed < need:
+            share = "" if self._band is None else "each process's part of "
             raise InvalidSettings(
-                f"memory: {size[1]}x{size[0]} needs at least {need / 1e9:.2f} GB, and {allowed / 1e9:.2f} GB are allowed; "
-                f"allow more, or choose a smaller --size",
+                f"memory: {share} {size[1]}x{size[0]} needs at least {need / 1e9:.2f} GB, and {allowed / 1e9:.2f} GB are "
+                f"allowed; allow more, or choose a smaller --size",
                 setting="memory",
             )
         return least
@@ -108,11 +116,16 @@ class Budget:
     def adopt(self, level: int, saved: Mapping[str, Any]) -> None:
         """Takes the plan of an earlier process for a level, so that its numbers are the same, if it fits here."""
         now = self.plans[level]
-        for plan in self._demand.plans(now.size) if self._alone else ():
+        for plan in self._demand.plans(now.size) if self._band is None else ():
             if all(getattr(plan, name) == value for name, value in saved.items()):
                 if plan.memory <= max(now.memory, self.most_bytes - self.base_bytes):
                     self._set(level, plan)
                 return
+
+    def _all(self, size: tuple[int, int]) -> list[Plan]:
+        if self._band is None:
+            return self._demand.plans(size)
+        return self._demand.plans(self._band(size), disk=False, shorter=False)
 
     def _set(self, level: int, plan: Plan) -> None:
         plans = list(self.plans)

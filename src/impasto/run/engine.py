@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from impasto.checkpoint import Later, Renamed
 from impasto.errors import NoProgress
 from impasto.evaluate import Evaluation, Evaluator, Tiled, TiledSurvey, Whole
 from impasto.evaluate.allocator import keep_less
+from impasto.evaluate.geometry import margin_px
 from impasto.evaluate.memory import Plan
 from impasto.images import resize
 from impasto.losses import PIXELS
@@ -72,14 +74,13 @@ class Run:
     ) -> None:
         """Checks settings and pictures against the network; raises ImageTooSmall, UnknownName or InvalidSettings.
 
-        `evaluator`: None is what the memory plan says; `together`: the other processes that make this picture, whose evaluator
-        takes the place of either.
+        `evaluator`: None is what the memory plan says; `together`: the other processes that make this picture.
         """
         self.settings = settings
         self.inputs = inputs
         self.vgg = vgg
         self.together = together
-        self._evaluator = evaluator if together is None else together.evaluator
+        self._evaluator = evaluator
         named = [*settings.content_layers, *settings.style_layers]
         self.layers = tuple(dict.fromkeys(vgg.architecture.layer(name) for name in named))
         deepest = vgg.architecture.deepest(self.layers)
@@ -91,7 +92,9 @@ class Run:
         """The folder for vectors that do not fit into memory."""
 
         sizes = [level.canvas(settings.margin) for level in self.levels]
-        self.budget = Budget(settings, vgg, self.layers, sizes, alone=together is None)
+        margin = margin_px(vgg.architecture, vgg.path(self.layers))
+        band = None if together is None else partial(together.seen, stride=self.stride, margin=margin)
+        self.budget = Budget(settings, vgg, self.layers, sizes, band=band)
         self.level = 0
         self.records: list[Record] = []
         self.rollbacks: list[tuple[int, Rollback]] = []
@@ -236,7 +239,7 @@ class Run:
         store = Scratch(self.scratch) if plan.on_disk else None
         survey: Survey = WHOLE if plan.tile_px is None else TiledSurvey(plan.tile_px, self.layers)
         if self.together is not None:
-            survey = self.together.survey(self.layers)
+            survey = self.together.survey(self.layers, plan)
         content = self.content(self.level)
         goal = objective.build(
             self.settings,
@@ -284,6 +287,8 @@ class Run:
         return self.together.own(canvas)
 
     def _evaluate(self, plan: Plan, goal: objective.Objective) -> Evaluator:
+        if self.together is not None:
+            return self.together.evaluator(self.vgg, goal, plan)
         if self._evaluator is not None:
             return self._evaluator(self.vgg, goal)
         if plan.tile_px is None and plan.kept_from == PIXELS:

@@ -60,13 +60,14 @@ def original_line(run: Run) -> str:
 
 def _in_words(run: Run, plan: Plan) -> str:
     """` in 12 tiles of 1,104 px, 10 pairs of history, 2.7 GB on disk`: what differs from the whole picture at once."""
-    words = "" if plan.tile_px is None else f" in {plan.tiles} tiles of {plan.tile_px:,} px"
+    words = "" if run.together is None else f" by {run.together.shards.count} processes"
+    words += "" if plan.tile_px is None else f" in {plan.tiles} tiles of {plan.tile_px:,} px"
     return words + plan.more_words(with_history=0 < plan.history < run.settings.lbfgs_history)
 
 
 def _memory(run: Run, plans: Sequence[Plan]) -> str:
     need, most = run.budget.peak_bytes(plans), run.budget.most_bytes
-    words = f"{need / 1e9:.1f} GB of {most / 1e9:.1f} GB"
+    words = f"{need / 1e9:.1f} GB of {most / 1e9:.1f} GB" + (" each" if run.together is not None else "")
     return words if need <= most else f"{words}, which is not enough: a smaller --size needs less"
 
 

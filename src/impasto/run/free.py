@@ -8,6 +8,8 @@ from typing import Final
 import psutil
 import torch
 
+from impasto.ranks import on_this_machine
+
 _ROOT: Final = Path("/sys/fs/cgroup")
 _SELF: Final = Path("/proc/self/cgroup")
 _UNLIMITED: Final = 1 << 60
@@ -19,10 +21,10 @@ def base_bytes(device: torch.device) -> int:
 
 
 def available_bytes(device: torch.device) -> int:
-    """Memory that this process can have on the device: what it has, and what is free."""
+    """Memory that this process can have on the device: what it has, and its part of what is free."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0]) + base_bytes(device)
-    return min(int(psutil.virtual_memory().available), group_free_bytes()) + base_bytes(device)
+    return min(int(psutil.virtual_memory().available), group_free_bytes()) // on_this_machine() + base_bytes(device)
 
 
 def group_free_bytes(root: Path = _ROOT, own: Path = _SELF) -> int:

@@ -19,6 +19,7 @@ from torch import Tensor
 from impasto.checkpoint import Later
 from impasto.errors import RunError
 from impasto.evaluate import Evaluator
+from impasto.evaluate.memory import Plan
 from impasto.evaluate.sharded import (
     Division,
     Sharded,
@@ -115,13 +116,18 @@ class Together:
         """The whole picture, for the first process; without rows for the others."""
         return gather(self.shards, self.division, band, to_all=False)
 
-    def evaluator(self, vgg: Vgg, objective: Objective) -> Evaluator:
-        """One for our band."""
-        return Sharded(vgg, objective, self.shards, self.division)
+    def seen(self, size: tuple[int, int], stride: int, margin: int) -> tuple[int, int]:
+        """The height and width of what this process computes of a canvas (height, width): its band, and a margin around it."""
+        near = divide(size, self.shards.shares, stride=stride).near(self.shards.rank, above=margin, below=margin)
+        return max(stride, near.stop - near.start), size[1]
 
-    def survey(self, layers: tuple[str, ...]) -> ShardedSurvey:
+    def evaluator(self, vgg: Vgg, objective: Objective, plan: Plan) -> Evaluator:
+        """One for our band, of which it is the plan."""
+        return Sharded(vgg, objective, self.shards, self.division, plan.tile_px, plan.kept_from)
+
+    def survey(self, layers: tuple[str, ...], plan: Plan) -> ShardedSurvey:
         """Of the layers for which the picture is divided."""
-        return ShardedSurvey(self.shards, layers)
+        return ShardedSurvey(self.shards, layers, plan.tile_px)
 
     def metric(self, power: float) -> ShardedSpectrum:
         """L-BFGS's, on bands."""
