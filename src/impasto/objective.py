@@ -132,11 +132,26 @@ Grams = Callable[[Vgg, Tensor, Sequence[str], Survey], dict[str, Tensor]]
 
 
 def style_targets(
-    vgg: Vgg, styles: Iterable[Tensor], layers: Sequence[str], *, grams: Grams = style_grams, survey: Survey = WHOLE
+    vgg: Vgg,
+    styles: Iterable[Tensor],
+    layers: Sequence[str],
+    *,
+    weights: Sequence[float] | None = None,
+    grams: Grams = style_grams,
+    survey: Survey = WHOLE,
 ) -> dict[str, Tensor]:
-    """Target Gram matrices {layer: [C, C]}: the equal blend of the styles' own; styles: [1, 3, H, W], sRGB-encoded, 0..1."""
+    """Target Gram matrices {layer: [C, C]}: the blend of the styles' own; styles: [1, 3, H, W], sRGB-encoded, 0..1.
+
+    `weights`: one a style, above 0; what counts is their share of the sum; None is alike.
+    """
     own = [grams(vgg, style, layers, survey) for style in styles]
-    return {layer: torch.stack([each[layer] for each in own]).mean(0) for layer in layers}
+    if weights is None:
+        return {layer: torch.stack([each[layer] for each in own]).mean(0) for layer in layers}
+    shares = [weight / sum(weights) for weight in weights]
+    return {
+        layer: sum((share * each[layer] for share, each in zip(shares, own, strict=True)), start=torch.zeros_like(own[0][layer]))
+        for layer in layers
+    }
 
 
 @torch.no_grad()
@@ -199,7 +214,8 @@ def _content_parts(settings: Settings, vgg: Vgg, content: Tensor, survey: Survey
 def _style_parts(settings: Settings, vgg: Vgg, styles: Iterable[Tensor], grams: Grams, survey: Survey) -> list[Part]:
     parts = []
     weights = _positive(settings.style_layers)
-    for layer, target in style_targets(vgg, styles, list(weights), grams=grams, survey=survey).items():
+    targets = style_targets(vgg, styles, list(weights), weights=settings.style_weights, grams=grams, survey=survey)
+    for layer, target in targets.items():
         scale = _scale(gram_distance(torch.zeros_like(target), target)) if settings.normalize == "targets" else 1.0
         parts.append(Part("style", GramTerm(layer, target), weights[layer] / scale))
     return parts

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -99,6 +99,18 @@ def memory_size(value: object) -> object:
     return number
 
 
+def numbers(value: Any) -> object:
+    """`1,0.3`, a number, or a list of them, each 1e-6 to 1e6, as a tuple."""
+    found: Sequence[Any] = value.split(",") if isinstance(value, str) else value if isinstance(value, list | tuple) else [value]
+    try:
+        each = tuple(float(one) for one in found)
+    except (TypeError, ValueError):
+        raise ValueError(f"{value!r} are no numbers; write them as 1,0.3") from None
+    if not each or not all(1e-6 <= one <= 1e6 for one in each):
+        raise ValueError(f"{value!r}: each number must be between 1e-6 and 1e6")
+    return each
+
+
 def weight(value: object) -> object:
     """A term's weight: 0, or 1e-12 to 1e12, beyond which J and its gradient leave the range of float32."""
     if isinstance(value, int | float) and not isinstance(value, bool) and value != 0 and not 1e-12 <= value <= 1e12:
@@ -109,6 +121,7 @@ def weight(value: object) -> object:
 LayerWeights = Annotated[dict[str, float], BeforeValidator(layer_weights)]
 Weight = Annotated[float, BeforeValidator(weight), Field(ge=0, allow_inf_nan=False)]
 PathText = Annotated[str, BeforeValidator(lambda value: os.fspath(value) if isinstance(value, os.PathLike) else value)]
+PerStyle = Annotated[tuple[float, ...], BeforeValidator(numbers)]
 Side = Annotated[int, Field(ge=1, le=100_000)]
 
 
@@ -177,6 +190,13 @@ class Settings(BaseModel):
     style_fit: Literal["keep", "stretch"] = Field(
         "keep", description="the style keeps its proportions, or is stretched to the picture's size"
     )
+    style_weights: PerStyle | None = Field(
+        None, description="weights of several styles, in their order, as 1,0.3; default: alike, or behind their names"
+    )
+    style_scale: PerStyle = Field(
+        (1.0,),
+        description="a style's long side in units of the picture's: below 1 strokes get finer; for all, or one a style as 1,0.5",
+    )
     save_every: Annotated[int, Field(ge=1)] | None = Field(None, description="write the intermediate picture every N iterations")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps")
     precision: Literal["auto", "float32", "bfloat16", "float16", "tf32"] = Field(
@@ -206,6 +226,10 @@ class Settings(BaseModel):
         if not (alpha and self.content_layers) and not (beta and self.style_layers):
             raise ValueError("neither the content nor the style term has a layer and a weight above 0; give one of them both")
         return self
+
+    def scale_of_style(self, at: int) -> float:
+        """The scale of a style by its position."""
+        return self.style_scale[at if len(self.style_scale) > 1 else 0]
 
     def term_weights(self) -> tuple[float, float, float]:
         """α, β and γ: as given, else from the strength s as α = 4·(1 − s)², β = 4·k·s² and γ = 4·v·s².

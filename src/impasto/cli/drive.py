@@ -22,6 +22,7 @@ from impasto.run.forecast import expected_facts, expected_line, original_line
 from impasto.run.inputs import gather
 from impasto.run.repeat import repeated
 from impasto.run.resume import resumed
+from impasto.run.styles import unfold
 from impasto.run.target import Target, check_apart, claim, default_picture
 from impasto.run.to_file import CHECKPOINT_EVERY_S, Outcome, ToFile
 from impasto.settings import Settings
@@ -99,7 +100,8 @@ def drive_new(
         if losses is not None:
             losses = expanded(losses)
             losses_file.check(losses)
-        run = prepare(settings, gather(content, styles, settings), together=together)
+        sources, settings = unfold(styles, settings)
+        run = prepare(settings, gather(content, sources, settings), together=together)
         target = Target(
             default_picture(run.inputs) if out is None else expanded(out), overwrite, losses, settings.save_every is not None
         )
@@ -111,7 +113,8 @@ def drive_new(
 def drive_estimate(content: str, styles: Sequence[str], settings: Settings, *, as_json: bool) -> None:
     """What a run would need, in the words that are said before one."""
     keep_freed_memory()
-    run = prepare(settings, gather(content, styles, settings))
+    sources, settings = unfold(styles, settings)
+    run = prepare(settings, gather(content, sources, settings))
     if as_json:
         print(json.dumps(expected_facts(run), ensure_ascii=False))
         return

@@ -10,10 +10,17 @@ from impasto import presets, settings
 from impasto.cli.loading import loading
 from impasto.cli.stylize import stylize
 
-_SHARED = (*settings.Settings.model_fields, "content", "styles", "settings_file", "as_json")
+_SHARED = (*settings.Settings.model_fields, "content", "styles", "more_styles", "settings_file", "as_json")
 
 
-def estimate(content: str, styles: list[str], settings_file: Path | None = None, as_json: bool = False, **given: Any) -> None:
+def estimate(
+    content: str,
+    styles: list[str] | None = None,
+    more_styles: list[str] | None = None,
+    settings_file: Path | None = None,
+    as_json: bool = False,
+    **given: Any,
+) -> None:
     """Say how `stylize` would go with the same options, how much memory it would need, and how long it would take.
 
     Tries out a few steps on small noise; makes no picture and writes nothing.
@@ -24,7 +31,7 @@ def estimate(content: str, styles: list[str], settings_file: Path | None = None,
     chosen = presets.resolve(from_file, {name: value for name, value in given.items() if value is not None})
     with loading():
         from impasto.cli.drive import drive_estimate
-    drive_estimate(content, styles, chosen, as_json=as_json)
+    drive_estimate(content, [*(styles or ()), *(more_styles or ())], chosen, as_json=as_json)
 
 
 # The options are stylize's, but for those that say where a picture goes.

@@ -12,6 +12,7 @@ from rich.progress import Progress as Bar
 
 from impasto.run import Run, Step
 from impasto.run.forecast import duration
+from impasto.run.styles import finer_strokes
 from impasto.settings import Settings
 
 
@@ -57,9 +58,13 @@ class Progress:
     def begin(self, run: Run) -> None:
         """What is going to happen."""
         sizes = " → ".join(f"{level.size[1]}x{level.size[0]}" for level in run.levels)
-        styles = escape(" + ".join(style.name for style in run.inputs.styles))
+        names = [style.name for style in run.inputs.styles]
+        more = f" and {len(names) - 3} more" if len(names) > 4 else ""
+        styles = escape(" + ".join(names[:3] if more else names) + more)
         content = escape(run.inputs.content.name)
         self.say(f"[bold]{content}[/bold] in the style of [bold]{styles}[/bold]: {sizes} px on {run.vgg.device}")
+        for name, finer in finer_strokes(run.settings, run.inputs.styles, max(run.levels[-1].size)):
+            self.say(f"{escape(name)} is too small for this size: its strokes will be {finer:.1f} times finer than asked for")
 
     def step(self, step: Step) -> None:
         """One evaluation."""

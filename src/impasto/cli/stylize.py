@@ -17,7 +17,20 @@ LAYERS = "LAYER[:w],…"
 
 def stylize(
     content: Annotated[str, typer.Argument(help="the photograph", metavar="CONTENT", show_default=False)],
-    styles: Annotated[list[str], typer.Argument(help="the painting; several are blended equally", metavar="STYLE…")],
+    styles: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="the painting; several are blended, with weights as b.jpg:0.3; a folder is one style",
+            metavar="[STYLE]…",
+            show_default=False,
+        ),
+    ] = None,
+    more_styles: Annotated[
+        list[str] | None,
+        typer.Option("--style", help="a painting, or one more", rich_help_panel=LOOK, metavar="STYLE", show_default=False),
+    ] = None,
+    style_weights: Annotated[str | None, setting("style_weights", panel=LOOK, metavar="W,…")] = None,
+    style_scale: Annotated[str | None, setting("style_scale", panel=LOOK, metavar="S,…")] = None,
     out: Out = None,
     size: Annotated[str | None, setting("size", panel=LOOK, metavar="N|WxH|original")] = None,
     preset: Annotated[
@@ -106,7 +119,7 @@ def stylize(
 
     drive_new(
         content,
-        styles,
+        [*(styles or ()), *(more_styles or ())],
         chosen,
         out=out,
         overwrite=overwrite,

@@ -2,12 +2,13 @@
 
 from impasto.images.embed import read_manifest
 from impasto.images.picture import Picture
-from impasto.images.read import read
+from impasto.images.read import READABLE, read
 from impasto.images.resize import fit, resize
 from impasto.images.write import FORMATS, check_target, encode, to_pil, write
 
 __all__ = [
     "FORMATS",
+    "READABLE",
     "Picture",
     "check_target",
     "encode",

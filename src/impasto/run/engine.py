@@ -32,6 +32,7 @@ from impasto.run.inputs import Inputs
 from impasto.run.pace import Cost, Pace, Work
 from impasto.run.start import start_image
 from impasto.run.step import Record, Step
+from impasto.run.styles import check
 from impasto.run.trial import pace_of
 from impasto.scratch import Scratch
 from impasto.settings import Settings
@@ -86,6 +87,7 @@ class Run:
         deepest = vgg.architecture.deepest(self.layers)
         self.stride = vgg.architecture.stride(deepest)
         self.min_side_px = vgg.architecture.min_side_px(deepest)
+        check(settings, len(inputs.styles))
         levels.check_inputs(inputs.content, list(inputs.styles), min_side_px=self.min_side_px)
         self.levels = levels.plan(settings, inputs.content.size, min_side_px=self.min_side_px)
         self.scratch = Path(tempfile.gettempdir())
@@ -228,8 +230,14 @@ class Run:
 
     def styles(self, level: int) -> Iterator[Tensor]:
         """Each style at its size for a level (from 0), [1, 3, h, w], on the device."""
-        for style in self.inputs.styles:
-            size = levels.style_size(self.settings, style.size, self.levels[level].size, min_side_px=self.min_side_px)
+        for at, style in enumerate(self.inputs.styles):
+            size = levels.style_size(
+                self.settings,
+                style.size,
+                self.levels[level].size,
+                scale=self.settings.scale_of_style(at),
+                min_side_px=self.min_side_px,
+            )
             yield style.at(size).to(self.vgg.device)
 
     def _enter(self, x: Tensor | None = None) -> Loop[Evaluation]:
@@ -350,7 +358,8 @@ class Run:
         return self._pace
 
     def _goal_for(self, x: Tensor) -> objective.Objective:
-        return objective.build(self.settings, self.vgg, x, [x], grams=_unmeasured)
+        alike = self.settings.model_copy(update={"style_weights": None})
+        return objective.build(alike, self.vgg, x, [x], grams=_unmeasured)
 
     def seconds_left(self) -> float:
         """What the steps to come will take, from what was tried out and what the steps so far took."""

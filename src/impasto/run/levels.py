@@ -90,15 +90,18 @@ def check_inputs(content: Picture, styles: list[Picture], *, min_side_px: int) -
             )
 
 
-def style_size(settings: Settings, style: tuple[int, int], level: tuple[int, int], *, min_side_px: int) -> tuple[int, int]:
+def style_size(
+    settings: Settings, style: tuple[int, int], level: tuple[int, int], *, scale: float = 1.0, min_side_px: int
+) -> tuple[int, int]:
     """The size (height, width) at which a style is measured for a level.
 
-    Its long side is the picture's, so strokes keep their size relative to the picture at every level; it is never enlarged,
+    Its long side is `scale` times the picture's, so strokes keep their size relative to the picture at every level (Gatys et al.
+    2017, arXiv 1611.07865, control the stroke size so); it is never enlarged,
     since that would teach the picture the blur; a side that the deepest layer needs is kept.
     """
     if settings.style_fit == "stretch":
         return level
-    long_side = min(max(level), max(style))
+    long_side = min(max(1, round(scale * max(level))), max(style))
     height, width = fit(style, long_side)
     if min(height, width) < min_side_px:
         scale = min_side_px / min(height, width)
