@@ -99,7 +99,7 @@ def memory_size(value: object) -> object:
     return number
 
 
-def numbers(value: Any) -> object:
+def numbers(value: Any) -> tuple[float, ...]:
     """`1,0.3`, a number, or a list of them, each 1e-6 to 1e6, as a tuple."""
     found: Sequence[Any] = value.split(",") if isinstance(value, str) else value if isinstance(value, list | tuple) else [value]
     try:

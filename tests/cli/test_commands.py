@@ -194,7 +194,17 @@ def test_every_setting_has_its_option_and_every_option_its_setting() -> None:
 
 def test_every_flag_in_the_documentation_exists(impasto: Command) -> None:
     known = set()
-    for command in (["stylize"], ["estimate"], ["resume"], ["repeat"], ["weights", "import"], ["weights", "fetch"], []):
+    for command in (
+        ["stylize"],
+        ["estimate"],
+        ["texture"],
+        ["reconstruct"],
+        ["resume"],
+        ["repeat"],
+        ["weights", "import"],
+        ["weights", "fetch"],
+        [],
+    ):
         known |= set(re.findall(r"--[a-z][a-z-]*", impasto(*command, "--help").out))
     root = Path(__file__).parents[2]
     pages = [root / "README.md", *(root / "docs").glob("*.md")]

@@ -21,3 +21,9 @@ def test_the_python_example_paints_a_picture(
     with Image.open(picture) as made:
         assert made.size == (64, 43)
     assert "J fell from" in capsys.readouterr().out
+
+
+def test_the_picture_of_the_styles_page_is_four_side_by_side(tmp_path: Path) -> None:
+    made = runpy.run_path(str(EXAMPLES / "styles.py"))["main"](48, tmp_path / "styles.jpg", iterations=2)
+    with Image.open(made) as picture:
+        assert picture.size == (4 * 48, 32)

@@ -81,7 +81,7 @@ def stopped(caught: list[int], run: Run) -> Callable[[], bool]:
 
 
 def drive_new(
-    content: str,
+    content: str | None,
     styles: Sequence[str],
     settings: Settings,
     *,
@@ -92,8 +92,9 @@ def drive_new(
     shares: str | None,
     quiet: bool,
     as_json: bool,
+    stem: str | None = None,
 ) -> None:
-    """A run from its first step."""
+    """A run from its first step; without content that is the first style; `stem`: in the place of the styles' names."""
     with interruptible() as caught, several(caught, shares) as together:
         if together is not None and not together.first:
             return
@@ -101,10 +102,10 @@ def drive_new(
             losses = expanded(losses)
             losses_file.check(losses)
         sources, settings = unfold(styles, settings)
-        run = prepare(settings, gather(content, sources, settings), together=together)
-        target = Target(
-            default_picture(run.inputs) if out is None else expanded(out), overwrite, losses, settings.save_every is not None
-        )
+        inputs = gather(sources[0] if content is None and sources else content, sources, settings)
+        run = prepare(settings, inputs, together=together)
+        name = default_picture(run.inputs, stem=stem) if out is None else expanded(out)
+        target = Target(name, overwrite, losses, settings.save_every is not None)
         every_s = CHECKPOINT_EVERY_S if checkpoint_every_s is None else checkpoint_every_s
         outcome = _make(run, caught, target, named_by_user=out is not None, every_s=every_s, shown=not (quiet or as_json))
     _report(outcome, quiet=quiet, as_json=as_json)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
 from typing import Any
 
 from impasto import presets, settings
+from impasto.cli.derived import takes_options_of_stylize
 from impasto.cli.loading import loading
-from impasto.cli.stylize import stylize
-
-_SHARED = (*settings.Settings.model_fields, "content", "styles", "more_styles", "settings_file", "as_json")
 
 
+@takes_options_of_stylize(without=("out", "losses", "checkpoint_every", "shares", "overwrite", "quiet"))
 def estimate(
     content: str,
     styles: list[str] | None = None,
@@ -32,10 +30,3 @@ def estimate(
     with loading():
         from impasto.cli.drive import drive_estimate
     drive_estimate(content, [*(styles or ()), *(more_styles or ())], chosen, as_json=as_json)
-
-
-# The options are stylize's, but for those that say where a picture goes.
-_signature = inspect.signature(stylize, eval_str=True)
-_shared = [parameter for name, parameter in _signature.parameters.items() if name in _SHARED]
-estimate.__signature__ = _signature.replace(parameters=_shared)  # type: ignore[attr-defined]
-estimate.__annotations__ = {parameter.name: parameter.annotation for parameter in _shared} | {"return": None}

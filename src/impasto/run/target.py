@@ -66,10 +66,11 @@ class Target:
         return replace(self, picture=self.picture.with_stem(f"{self.picture.stem}-{number}"))
 
 
-def default_picture(inputs: Inputs, *, suffix: str = ".png", folder: Path = FOLDER) -> Path:
-    """output/CONTENT_STYLE.png; long names are cut."""
-    stem = "_".join(picture.name for picture in (inputs.content, *inputs.styles))
-    return folder / f"{stem.encode()[:120].decode(errors='ignore').strip() or 'picture'}{suffix}"
+def default_picture(inputs: Inputs, *, stem: str | None = None, suffix: str = ".png", folder: Path = FOLDER) -> Path:
+    """output/CONTENT_STYLE.png, or output/CONTENT_stem.png; long names are cut."""
+    names = [picture.name for picture in inputs.styles] if stem is None else [stem]
+    whole = "_".join([inputs.content.name, *names])
+    return folder / f"{whole.encode()[:120].decode(errors='ignore').strip() or 'picture'}{suffix}"
 
 
 def check_apart(target: Target, inputs: Inputs) -> None:

@@ -1,0 +1,67 @@
+"""How a contact sheet is made in a terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from impasto.cli.drive import interruptible
+from impasto.cli.options import INTERRUPTED
+from impasto.evaluate.allocator import keep_freed_memory
+from impasto.files import expanded
+from impasto.images import write
+from impasto.run.inputs import gather
+from impasto.run.sheet import Cell, plan
+from impasto.run.styles import unfold
+from impasto.run.target import Target, check_apart, claim, default_picture
+from impasto.settings import Settings
+
+
+def drive_sheet(
+    content: str,
+    styles: Sequence[str],
+    settings: Settings,
+    given: Mapping[str, Any],
+    *,
+    strengths: Sequence[float],
+    scales: Sequence[float],
+    out: Path | None,
+    overwrite: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Makes it, and prints the command of each picture on it."""
+    keep_freed_memory()
+    with interruptible() as caught:
+        sources, unfolded = unfold(styles, settings)
+        inputs = gather(content, sources, unfolded)
+        sheet = plan(content, styles, settings, given, strengths=strengths, scales=scales)
+        name = default_picture(inputs, stem="sheet") if out is None else expanded(out)
+        target = Target(name, overwrite)
+        check_apart(target, inputs)
+        count = len(sheet.rows) * len(sheet.columns)
+        done = 0
+
+        def tell(cell: Cell) -> None:
+            nonlocal done
+            done += 1
+            if not quiet and not as_json:
+                print(f"{done}/{count}  {cell.command}", file=sys.stderr)
+
+        with claim(target, named_by_user=out is not None, bits=settings.bits) as claimed:
+            picture, whole = sheet.make(stop=lambda: bool(caught), on_cell=tell)
+            if picture is not None:
+                # The lock and the check were for this name; another run's file is not among what may be replaced.
+                write(claimed.picture, picture, bits=settings.bits, quality=settings.quality, overwrite=overwrite)
+    if as_json:
+        commands = [[cell.command for cell in row] for row in sheet.cells]
+        facts = {"picture": None if picture is None else str(claimed.picture), "finished": whole, "commands": commands}
+        print(json.dumps(facts | {"rows": list(sheet.rows), "columns": list(sheet.columns)}, ensure_ascii=False))
+    elif picture is not None:
+        print(claimed.picture)
+    if not whole:
+        print("impasto: stopped" + ("" if picture is None else "; grey fields are not made"), file=sys.stderr)
+        sys.exit(INTERRUPTED)

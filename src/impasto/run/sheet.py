@@ -1,0 +1,100 @@
+"""A contact sheet: one photograph under several strengths and stroke sizes, or in several styles, small, to choose from."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from impasto.images.contact import contact_sheet
+from impasto.run.api import prepare
+from impasto.run.inputs import gather
+from impasto.run.result import result_of
+from impasto.run.styles import unfold
+from impasto.settings import Settings
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One picture of a sheet: its styles, its settings, and the command that makes it at full size."""
+
+    styles: Sequence[str]
+    settings: Settings
+    command: str
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Cells in rows, with the words for rows and columns."""
+
+    content: str
+    rows: Sequence[str]
+    columns: Sequence[str]
+    cells: Sequence[Sequence[Cell]]
+
+    def make(self, *, stop: Callable[[], bool], on_cell: Callable[[Cell], object]) -> tuple[Tensor | None, bool]:
+        """The sheet [3, H, W], 0..1, None where nothing was made, and whether it is whole.
+
+        `stop` is asked after each step; `on_cell` is told of a cell before it is made.
+        """
+        made: list[list[Tensor | None]] = [[None] * len(self.columns) for _ in self.rows]
+        whole = True
+        for row, cells in enumerate(self.cells):
+            for column, cell in enumerate(cells):
+                whole = whole and not stop()
+                if whole:
+                    on_cell(cell)
+                    made[row][column] = self._one(cell, stop)
+                    whole = made[row][column] is not None
+        sizes = [picture.shape[1:] for row in made for picture in row if picture is not None]
+        if not sizes:
+            return None, False
+        size = (sizes[0][0], sizes[0][1])
+        return contact_sheet(made, rows=self.rows, columns=self.columns, size=size), whole
+
+    def _one(self, cell: Cell, stop: Callable[[], bool]) -> Tensor | None:
+        sources, settings = unfold(cell.styles, cell.settings)
+        run = prepare(settings, gather(self.content, sources, settings))
+        for _ in run:
+            if stop():
+                return None
+        return result_of(run).rgb
+
+
+def plan(
+    content: str,
+    styles: Sequence[str],
+    settings: Settings,
+    given: Mapping[str, Any],
+    *,
+    strengths: Sequence[float],
+    scales: Sequence[float],
+) -> Sheet:
+    """Strengths across; down the scales of strokes, or, where there are several styles, these one by one.
+
+    `given`: the options that each command repeats, as names of settings and what was written for them.
+    """
+    kinds = [(style, None) for style in styles] if len(styles) > 1 else [(styles[0], scale) for scale in scales]
+    rows, cells = [], []
+    for style, scale in kinds:
+        rows.append(_name(style) if scale is None else f"scale {scale:g}")
+        row = []
+        for strength in strengths:
+            own: dict[str, Any] = {"strength": strength} | ({} if scale is None else {"style_scale": (scale,)})
+            written = {**given, "strength": f"{strength:g}"} | ({} if scale is None else {"style_scale": f"{scale:g}"})
+            row.append(Cell([style], settings.model_copy(update=own), _command(content, style, written)))
+        cells.append(row)
+    return Sheet(content, rows, [f"strength {strength:g}" for strength in strengths], cells)
+
+
+def _name(style: str) -> str:
+    stem = style.replace("\\", "/").rstrip("/").rpartition("/")[2]
+    return stem.rpartition(".")[0] or stem
+
+
+def _command(content: str, style: str, options: Mapping[str, Any]) -> str:
+    flags = [part for name, value in options.items() for part in ("--" + name.replace("_", "-"), str(value))]
+    return shlex.join(["impasto", "stylize", content, style, *flags])
