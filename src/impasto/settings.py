@@ -197,6 +197,9 @@ class Settings(BaseModel):
         (1.0,),
         description="a style's long side in units of the picture's: below 1 strokes get finer; for all, or one a style as 1,0.5",
     )
+    tileable: bool = Field(
+        default=False, description="the picture goes on at its opposite edges, so that it can be laid side by side"
+    )
     save_every: Annotated[int, Field(ge=1)] | None = Field(None, description="write the intermediate picture every N iterations")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps")
     precision: Literal["auto", "float32", "bfloat16", "float16", "tf32"] = Field(
@@ -226,6 +229,11 @@ class Settings(BaseModel):
         if not (alpha and self.content_layers) and not (beta and self.style_layers):
             raise ValueError("neither the content nor the style term has a layer and a weight above 0; give one of them both")
         return self
+
+    @property
+    def canvas_margin(self) -> int:
+        """The margin in use: a tileable picture has no border."""
+        return 0 if self.tileable else self.margin
 
     def scale_of_style(self, at: int) -> float:
         """The scale of a style by its position."""

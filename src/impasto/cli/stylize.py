@@ -55,6 +55,7 @@ def stylize(
     margin: Annotated[int | None, setting("margin", panel=SEARCH, metavar="PX")] = None,
     network: Annotated[str | None, setting("network", panel=TERMS, metavar="NAME|FILE")] = None,
     style_fit: Annotated[str | None, setting("style_fit", panel=LOOK, metavar="keep|stretch")] = None,
+    tileable: Annotated[bool | None, setting("tileable", panel=LOOK)] = None,
     iterations: Annotated[int | None, setting("iterations", panel=SEARCH, metavar="N")] = None,
     levels: Annotated[int | None, setting("levels", panel=SEARCH, metavar="N")] = None,
     level_factor: Annotated[float | None, setting("level_factor", panel=SEARCH, metavar="F")] = None,

@@ -49,15 +49,15 @@ class Account:
             into = pull(term, features, self._slopes[at].to(features.dtype), into)
         return torch.zeros_like(features) if into is None else into
 
-    def see_pixels(self, rgb: Tensor, own: slice | None = None) -> None:
-        """Measures the picture itself, [1, 3, H, W], or those of its rows that are our own."""
+    def see_pixels(self, rgb: Tensor, own: slice | None = None, columns: slice = _ALL) -> None:
+        """Measures the picture itself, [1, 3, H, W], or those of its rows and columns that are our own."""
         for rows, seen in self._bands(rgb, own):
-            self.see(PIXELS, rows, _ALL, seen)
+            self.see(PIXELS, rows, columns, seen)
 
-    def pull_pixels(self, rgb: Tensor, gradient: Tensor, own: slice | None = None) -> Tensor:
+    def pull_pixels(self, rgb: Tensor, gradient: Tensor, own: slice | None = None, columns: slice = _ALL) -> Tensor:
         """The gradient, with that of the picture's own terms added in place."""
         for (rows, seen), (_, into) in zip(self._bands(rgb, own), self._bands(gradient, own), strict=True):
-            self.pull(PIXELS, rows, _ALL, seen, into)
+            self.pull(PIXELS, rows, columns, seen, into)
         return gradient
 
     def _bands(self, rgb: Tensor, own: slice | None) -> Iterator[tuple[slice, Tensor]]:

@@ -65,8 +65,13 @@ class Tile:
     @property
     def window(self) -> tuple[slice, slice, slice, slice]:
         """Indices of the window in a tensor [1, C, H, W]."""
+        return self.window_in(0)
+
+    def window_in(self, before: int) -> tuple[slice, slice, slice, slice]:
+        """Likewise in a tensor that has so many rows and columns before the picture."""
         rows, columns = self.rows.window, self.columns.window
-        return slice(None), slice(None), slice(rows.start, rows.stop), slice(columns.start, columns.stop)
+        high, wide = (slice(span.start + before, span.stop + before) for span in (rows, columns))
+        return slice(None), slice(None), high, wide
 
     def core_in(self, rows: slice, stride: int, margin: int | None = None) -> Piece:
         """Where the core lies in some rows of its window's features of a layer; `margin`: what they were trimmed to."""
@@ -123,18 +128,26 @@ def trims(architecture: Architecture, path: Sequence[str], tile: Tile) -> dict[s
 
 
 def tiles(
-    size: tuple[int, int], tile_px: int, architecture: Architecture, path: Sequence[str], *, within: Span | None = None
+    size: tuple[int, int],
+    tile_px: int,
+    architecture: Architecture,
+    path: Sequence[str],
+    *,
+    within: Span | None = None,
+    wraps: bool = False,
 ) -> list[Tile]:
     """Tiles whose cores fill a picture of `size` (height, width), or the rows `within`, each once.
 
     `tile_px`: the most that a core has a side, but at least the deepest stride, and rounded down to a multiple of it.  `within`
-    begins at a multiple of that stride, and ends at one or with the picture.
+    begins at a multiple of that stride, and ends at one or with the picture.  `wraps`: the picture, whose sides are multiples of
+    that stride then, goes on at its opposite edges, and windows reach over them.
     """
     stride = architecture.stride(path[-1]) if path else 1
     margin, most = margin_px(architecture, path), max(stride, tile_px // stride * stride)
     height, width = size
-    rows = _sides(Span(0, height) if within is None else within, height, most, stride, margin)
-    columns = _sides(Span(0, width), width, most, stride, margin)
+    whole = [Span(0, side) if not wraps else Span(-margin, side + margin) for side in size]
+    rows = _sides(Span(0, height) if within is None else within, whole[0], most, stride, margin)
+    columns = _sides(Span(0, width), whole[1], most, stride, margin)
     return [Tile(row, column) for row in rows for column in columns]
 
 
@@ -143,14 +156,14 @@ def overhead(size: tuple[int, int], tile_px: int, architecture: Architecture, pa
     return sum(tile.window_pixels for tile in tiles(size, tile_px, architecture, path)) / (size[0] * size[1])
 
 
-def _sides(of: Span, length: int, most: int, stride: int, margin: int) -> list[Side]:
-    """Cores of about equal length that fill a part of one side, with their windows."""
+def _sides(of: Span, whole: Span, most: int, stride: int, margin: int) -> list[Side]:
+    """Cores of about equal length that fill a part of one side, with their windows inside the whole."""
     own = of.stop - of.start
     cells = own // stride
     count = max(1, min(-(-own // most), cells))
     cuts = [of.start + at * cells // count * stride for at in range(count)] + [of.stop]
     sides = []
     for start, stop in pairwise(cuts):
-        low, high = max(0, start - margin), min(length, stop + margin)
+        low, high = max(whole.start, start - margin), min(whole.stop, stop + margin)
         sides.append(Side(Span(start, stop), Span(low, high)))
     return sides

@@ -16,7 +16,7 @@ from typing import Final
 import torch
 
 from impasto.evaluate.allocator import LARGEST_KEPT
-from impasto.evaluate.geometry import tiles
+from impasto.evaluate.geometry import margin_px, tiles
 from impasto.evaluate.passage import recomputed
 from impasto.losses import PIXELS
 from impasto.settings import Settings
@@ -154,14 +154,16 @@ class Demand:
 
     def _cuts(self, size: tuple[int, int]) -> Iterator[tuple[int | None, Sequence[int]]]:
         """Windows in pixels, the largest first: the whole, and tiles of about halves, thirds, … of the longer side."""
-        yield None, [size[0] * size[1]]
         path = self.vgg.path(self.layers)
+        wraps = self.settings.tileable
+        around = 2 * margin_px(self.vgg.architecture, path) if wraps else 0
+        yield None, [(size[0] + around) * (size[1] + around)]
         if not path:
             return
         stride, seen = self.vgg.architecture.stride(path[-1]), {1}
         for parts in range(2, max(3, max(size) // _SMALLEST_TILE_PX + 1)):
             tile_px = -(-max(size) // parts // stride) * stride
-            cut = tiles(size, tile_px, self.vgg.architecture, path)
+            cut = tiles(size, tile_px, self.vgg.architecture, path, wraps=wraps)
             if len(cut) not in seen:
                 seen.add(len(cut))
                 yield tile_px, sorted((tile.window_pixels for tile in cut), reverse=True)

@@ -18,8 +18,9 @@ from torch import Tensor
 
 from impasto.evaluate.account import Account
 from impasto.evaluate.evaluation import Evaluation, evaluation
-from impasto.evaluate.geometry import Tile, margins_px, tiles, trims
+from impasto.evaluate.geometry import Tile, margin_px, margins_px, tiles, trims
 from impasto.evaluate.passage import Passage, Pull
+from impasto.evaluate.wrap import folded, wrapped
 from impasto.losses import Statistic
 from impasto.objective import Objective, See
 from impasto.vgg import Vgg
@@ -31,27 +32,41 @@ class Tiled:
     """Evaluates an objective tile by tile.
 
     `tile_px`: the most that a tile's core has a side (geometry.tiles); `kept_from`: the layer behind which the first pass stays
-    in memory for the second, PIXELS is all of it, None nothing.
+    in memory for the second, PIXELS is all of it, None nothing; `wraps`: the picture, whose sides are multiples of the deepest
+    stride then, goes on at its opposite edges.
     """
 
     vgg: Vgg
     objective: Objective
     tile_px: int
     kept_from: str | None = None
+    wraps: bool = False
 
     def __call__(self, rgb: Tensor) -> Evaluation:
         """J, its parts and its gradient at rgb [1, 3, H, W], sRGB-encoded, 0..1."""
         rgb = rgb.detach()
+        size = (rgb.shape[2], rgb.shape[3])
         account = Account(self.objective)
         path = self.vgg.path(self.objective.layers)
-        plan = tiles((rgb.shape[2], rgb.shape[3]), self.tile_px, self.vgg.architecture, path) if path else []
+        plan = tiles(size, self.tile_px, self.vgg.architecture, path, wraps=self.wraps) if path else []
+        around = margin_px(self.vgg.architecture, path) if self.wraps else 0
         with torch.no_grad(), self.vgg.exactly():
-            account.see_pixels(rgb)
-            passages = [forward(self.vgg, path, tile, rgb[tile.window], account, kept_from=self.kept_from) for tile in plan]
+            canvas, edged = rgb, rgb
+            own: tuple[slice | None, slice] = (None, slice(None))
+            if self.wraps:
+                canvas, edged = wrapped(rgb, before=around, after=around), wrapped(rgb, before=0, after=1)
+                own = (slice(0, size[0]), slice(0, size[1]))
+            account.see_pixels(edged, *own)
+            passages = [
+                forward(self.vgg, path, tile, canvas[tile.window_in(around)], account, kept_from=self.kept_from) for tile in plan
+            ]
             total, parts = account.settle()
-            gradient = account.pull_pixels(rgb, torch.zeros_like(rgb))
+            pixels = account.pull_pixels(edged, torch.zeros_like(edged), *own)
+            gradient = torch.zeros_like(canvas) if self.wraps else pixels
             for tile in plan:
-                gradient[tile.window] += passages.pop(0).back(pulling_core(self.vgg, path, tile, account))
+                gradient[tile.window_in(around)] += passages.pop(0).back(pulling_core(self.vgg, path, tile, account))
+            if self.wraps:
+                gradient = folded(gradient, before=around, size=size).add_(folded(pixels, before=0, size=size))
             return evaluation(total, parts, gradient)
 
 

@@ -32,18 +32,19 @@ class VariationTerm:
 
     reduction: Literal["mean", "sum"] = "mean"
     rows: int | None = None
-    """How many rows are its own, if not all: what is below them is compared with, but not counted."""
+    columns: int | None = None
+    """How many rows and columns are its own, if not all: what is below and right of them is compared with, but not counted."""
 
     layer: str = field(init=False, default=PIXELS)
     reach: int = field(init=False, default=1)
 
     def measure(self, features: Tensor, weight: Tensor | None = None) -> Statistic:
         """(Σ |∂x|, number of values) of the picture [1, 3, H, W]; a weight holds for the upper or left pixel of a pair."""
-        own = features[:, :, : self.rows]
+        own = features[:, :, : self.rows, : self.columns]
         down, right = (_difference(*pair).abs_() for pair in self._pairs(features))
         if weight is not None:
-            down *= weight[: down.shape[2]]
-            right *= weight[: own.shape[2], :-1]
+            down *= weight[: down.shape[2], : own.shape[3]]
+            right *= weight[: own.shape[2], : right.shape[3]]
         return Statistic(down.sum() + right.sum(), own.numel())
 
     def pull(self, features: Tensor, upstream: Tensor, into: Tensor | None) -> Tensor:
@@ -57,18 +58,19 @@ class VariationTerm:
 
     def _pairs(self, x: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
         """Upper and lower, left and right pixels of the pairs that are its own."""
-        own = x[:, :, : self.rows]
-        lower = x[:, :, 1 : own.shape[2] + 1]
-        return (x[:, :, : lower.shape[2]], lower), (own[:, :, :, :-1], own[:, :, :, 1:])
+        own = x[:, :, : self.rows, : self.columns]
+        lower = x[:, :, 1 : own.shape[2] + 1, : self.columns]
+        right = x[:, :, : self.rows, 1 : own.shape[3] + 1]
+        return (own[:, :, : lower.shape[2]], lower), (own[:, :, :, : right.shape[3]], right)
 
     def score(self, total: Statistic) -> Tensor:
         """The mean, or the sum in units of 0..255."""
         return total.total * 255 if self.reduction == "sum" else total.mean()
 
     def part(self, rows: slice, columns: slice) -> VariationTerm:
-        """The term for some rows of all columns; its features are those and the row below, if there is one."""
-        del columns
-        return self if rows.stop is None else replace(self, rows=rows.stop - (rows.start or 0))
+        """The term for some rows and columns; its features are those, and the row below and the column right where there are."""
+        high, wide = (None if own.stop is None else own.stop - (own.start or 0) for own in (rows, columns))
+        return replace(self, rows=high, columns=wide) if (high, wide) != (None, None) else self
 
 
 def _difference(one: Tensor, other: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from functools import partial
 from math import prod
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from impasto import objective
 from impasto.checkpoint import Later, Renamed
-from impasto.errors import NoProgress
+from impasto.errors import InvalidSettings, NoProgress
 from impasto.evaluate import Evaluation, Evaluator, Tiled, TiledSurvey, Whole
 from impasto.evaluate.allocator import keep_less
 from impasto.evaluate.geometry import margin_px
@@ -33,20 +33,13 @@ from impasto.run.pace import Cost, Pace, Work
 from impasto.run.start import start_image
 from impasto.run.step import Record, Step
 from impasto.run.styles import check
-from impasto.run.trial import pace_of
+from impasto.run.trial import goal_of_noise, pace_of
 from impasto.scratch import Scratch
 from impasto.settings import Settings
 from impasto.vgg import Vgg
 
 if TYPE_CHECKING:
     from impasto.run.together import Together
-
-
-def _unmeasured(vgg: Vgg, style: Tensor, layers: Sequence[str], survey: Survey) -> dict[str, Tensor]:
-    """Gram matrices of no style: what a step costs does not depend on them."""
-    del style, survey
-    channels = {conv.name: conv.channels_out for conv in vgg.architecture.convs}
-    return {layer: torch.eye(channels[vgg.architecture.layer(layer)], device=vgg.device) for layer in layers}
 
 
 def optimizer_for(settings: Settings, vectors: Vectors | None = None, together: Together | None = None) -> Optimizer:
@@ -89,11 +82,15 @@ class Run:
         self.min_side_px = vgg.architecture.min_side_px(deepest)
         check(settings, len(inputs.styles))
         levels.check_inputs(inputs.content, list(inputs.styles), min_side_px=self.min_side_px)
-        self.levels = levels.plan(settings, inputs.content.size, min_side_px=self.min_side_px)
+        self.levels = levels.plan(settings, inputs.content.size, min_side_px=self.min_side_px, stride=self.stride)
+        if settings.tileable:
+            levels.check_tileable(self.levels[-1].size, self.stride)
+            if together is not None:
+                raise InvalidSettings("a tileable picture is made by one process; start it without torchrun", setting="tileable")
         self.scratch = Path(tempfile.gettempdir())
         """The folder for vectors that do not fit into memory."""
 
-        sizes = [level.canvas(settings.margin) for level in self.levels]
+        sizes = [level.canvas(settings.canvas_margin) for level in self.levels]
         margin = margin_px(vgg.architecture, vgg.path(self.layers))
         band = None if together is None else partial(together.seen, stride=self.stride, margin=margin)
         self.budget = Budget(settings, vgg, self.layers, sizes, band=band)
@@ -135,12 +132,12 @@ class Run:
 
     def _cut(self, canvas: Tensor) -> Tensor:
         """The picture inside the margin."""
-        m = self.settings.margin
+        m = self.settings.canvas_margin
         return canvas[:, :, m : canvas.shape[2] - m, m : canvas.shape[3] - m]
 
     def _canvas(self, picture: Tensor) -> Tensor:
         """A picture with its mirrored margin around it; one too small to be mirrored repeats its border."""
-        m = self.settings.margin
+        m = self.settings.canvas_margin
         return F.pad(picture, (m, m, m, m), mode="reflect" if m < min(picture.shape[2:]) else "replicate")
 
     def __iter__(self) -> Iterator[Step]:
@@ -299,9 +296,10 @@ class Run:
             return self.together.evaluator(self.vgg, goal, plan)
         if self._evaluator is not None:
             return self._evaluator(self.vgg, goal)
-        if plan.tile_px is None and plan.kept_from == PIXELS:
+        tileable = self.settings.tileable
+        if plan.tile_px is None and plan.kept_from == PIXELS and not tileable:
             return Whole(self.vgg, goal)
-        return Tiled(self.vgg, goal, plan.tile_px or max(plan.size), plan.kept_from)
+        return Tiled(self.vgg, goal, plan.tile_px or max(plan.size), plan.kept_from, wraps=tileable)
 
     def _with_less_memory(self) -> str:
         """Goes on where the loop is, or begins the level, in the next plan; says so.  Raises RunError when there is none."""
@@ -343,12 +341,13 @@ class Run:
             self._pace = Pace(self.settings.lbfgs_history if self.settings.optimizer == "lbfgs" else 0)
         if self._pace is None:
             self._pace, self._try_again = pace_of(
-                lambda x: (self._evaluator or Whole)(self.vgg, self._goal_for(x)),
+                lambda x: (self._evaluator or Whole)(self.vgg, goal_of_noise(self.settings, self.vgg, x)),
                 lambda: optimizer_for(self.settings),
                 history=self.settings.lbfgs_history if self.settings.optimizer == "lbfgs" else 0,
                 # Before there are plans: these know the process's memory better when the network is warm.
                 works=[
-                    Work(prod(level.canvas(self.settings.margin)), level.iterations + 1) for level in self.levels[self.level :]
+                    Work(prod(level.canvas(self.settings.canvas_margin)), level.iterations + 1)
+                    for level in self.levels[self.level :]
                 ],
                 final=self.levels[-1].size,
                 min_side_px=self.min_side_px,
@@ -356,10 +355,6 @@ class Run:
                 always=always,
             )
         return self._pace
-
-    def _goal_for(self, x: Tensor) -> objective.Objective:
-        alike = self.settings.model_copy(update={"style_weights": None})
-        return objective.build(alike, self.vgg, x, [x], grams=_unmeasured)
 
     def seconds_left(self) -> float:
         """What the steps to come will take, from what was tried out and what the steps so far took."""

@@ -52,7 +52,7 @@ def original_line(run: Run) -> str:
     height, width = run.inputs.content.size
     settings = run.settings.model_copy(update={"size": "original", "memory": None})
     levels = plan(settings, (height, width), min_side_px=1)
-    plans = [run.budget.plan(level.canvas(settings.margin), limited=False) for level in levels]
+    plans = [run.budget.plan(level.canvas(settings.canvas_margin), limited=False) for level in levels]
     works = [Work(each.work_pixels, level.iterations + 1) for each, level in zip(plans, levels, strict=True)]
     seconds = duration(run.pace(always=True).left(works))
     return f"--size original: {width:,}×{height:,}{_in_words(run, plans[-1])}, {_memory(run, plans)}, about {seconds}"

@@ -48,10 +48,11 @@ def final_size(settings: Settings, content: tuple[int, int]) -> tuple[int, int]:
     return fit(content, settings.size)
 
 
-def plan(settings: Settings, content: tuple[int, int], *, min_side_px: int) -> tuple[Level, ...]:
+def plan(settings: Settings, content: tuple[int, int], *, min_side_px: int, stride: int = 1) -> tuple[Level, ...]:
     """The levels from coarse to fine, for a photograph of size (height, width).
 
-    `min_side_px`: the least side that the deepest layer needs.  Raises ImageTooSmall or InvalidSettings.
+    `min_side_px`: the least side that the deepest layer needs; `stride`: its own, of which a tileable picture's sides are
+    multiples at all levels but the last, where that is the user's to choose.  Raises ImageTooSmall or InvalidSettings.
     """
     last = final_size(settings, content)
     if min(last) < min_side_px:
@@ -65,6 +66,8 @@ def plan(settings: Settings, content: tuple[int, int], *, min_side_px: int) -> t
     sizes = [last]
     while settings.levels is None or len(sizes) < settings.levels:
         coarser = fit(shape, round(max(last) / settings.level_factor ** len(sizes)))
+        if settings.tileable:
+            coarser = (max(1, round(coarser[0] / stride)) * stride, max(1, round(coarser[1] / stride)) * stride)
         if settings.levels is None and (max(coarser) < COARSEST_PX or min(coarser) < min_side_px):
             break
         if min(coarser) < min_side_px:
@@ -75,6 +78,16 @@ def plan(settings: Settings, content: tuple[int, int], *, min_side_px: int) -> t
             )
         sizes.append(coarser)
     return tuple(Level(size, settings.iterations or default_iterations(max(size))) for size in reversed(sizes))
+
+
+def check_tileable(size: tuple[int, int], stride: int) -> None:
+    """Raises InvalidSettings for a size (height, width) at which poolings would meet other cells beyond a tileable one's edge."""
+    if any(side % stride for side in size):
+        near = "x".join(str(max(1, round(side / stride)) * stride) for side in reversed(size))
+        raise InvalidSettings(
+            f"a tileable picture's sides must be multiples of {stride} px, not {size[1]}x{size[0]}; use --size {near}",
+            setting="size",
+        )
 
 
 def check_inputs(content: Picture, styles: list[Picture], *, min_side_px: int) -> None:

@@ -12,8 +12,11 @@ from torch import Tensor
 
 from impasto.evaluate import Evaluator
 from impasto.images import fit
+from impasto.objective import Objective, Survey, build
 from impasto.optimize import Optimizer
 from impasto.run.pace import ENTRY, Cost, Pace, Work
+from impasto.settings import Settings
+from impasto.vgg import Vgg
 
 MOST_SECONDS: Final = 0.3
 MOST_SHARE: Final = 0.01
@@ -43,6 +46,18 @@ class Trial(NamedTuple):
 
     pace: Pace
     again: Callable[[], list[Cost]] | None
+
+
+def goal_of_noise(settings: Settings, vgg: Vgg, x: Tensor) -> Objective:
+    """An objective that costs what the run's own does, of some noise, [1, 3, H, W], 0..1, without any style measured."""
+    return build(settings.model_copy(update={"style_weights": None}), vgg, x, [x], grams=_unmeasured)
+
+
+def _unmeasured(vgg: Vgg, style: Tensor, layers: Sequence[str], survey: Survey) -> dict[str, Tensor]:
+    """Gram matrices of no style: what a step costs does not depend on them."""
+    del style, survey
+    channels = {conv.name: conv.channels_out for conv in vgg.architecture.convs}
+    return {layer: torch.eye(channels[vgg.architecture.layer(layer)], device=vgg.device) for layer in layers}
 
 
 def pace_of(
