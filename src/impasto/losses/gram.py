@@ -5,6 +5,7 @@ Averaging over the n = H·W positions lets the style picture have any size; for 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,10 +15,14 @@ from torch.autograd.function import once_differentiable
 
 from impasto.losses.statistic import Statistic
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of what a Gram statistic is, to the last bit: one more whenever it is defined or summed in another way, so that none which
 was kept from before is taken for it.
 """
+
+
+_BLOCK: Final = 1 << 18
+"""Numbers that are copied at a time where features do not lie in one piece: a megabyte."""
 
 
 class _GramSum(torch.autograd.Function):
@@ -84,13 +89,22 @@ class GramTerm:
     def pull(self, features: Tensor, upstream: Tensor, into: Tensor | None) -> Tensor:
         """(Ḡ + Ḡᵀ)·F, added to `into` in one pass over it."""
         symmetric = upstream + upstream.T
-        rows = _rows(features)
         if into is None:
-            return _unrowed(torch.mm(rows, symmetric), features)
+            return _unrowed(torch.mm(_rows(features), symmetric), features)
         if into.dtype == features.dtype and into.is_contiguous(memory_format=torch.channels_last):
-            _rows(into).addmm_(rows, symmetric)
+            _rows(into).addmm_(_rows(features), symmetric)
             return into
-        return into.add_(_unrowed(torch.mm(rows, symmetric), features))
+        for rows in _blocks(features):
+            part = features[:, :, rows]
+            into[:, :, rows] += _unrowed(torch.mm(_rows(part), symmetric), part)
+        return into
+
+
+def _blocks(features: Tensor) -> Iterator[slice]:
+    """Rows of features [1, C, H, W], so many at a time that a copy of them stays in the caches."""
+    _, channels, height, width = features.shape
+    step = max(1, _BLOCK // max(1, width * channels))
+    return (slice(start, min(start + step, height)) for start in range(0, height, step))
 
 
 def _rows(features: Tensor) -> Tensor:
@@ -105,6 +119,13 @@ def _unrowed(rows: Tensor, like: Tensor) -> Tensor:
 
 def measure_gram(features: Tensor, weight: Tensor | None = None) -> Statistic:
     """The Gram statistic of features [1, C, H, W]; weight: [H, W], 0 or more, or None for 1 everywhere."""
+    if weight is None and not features.requires_grad and not features.is_contiguous(memory_format=torch.channels_last):
+        # Part of a window: flattened as a whole it would be copied, and turned around, at four times the cost of the product.
+        total = features.new_zeros(features.shape[1], features.shape[1])
+        for block in _blocks(features):
+            rows = _rows(features[:, :, block])
+            total.addmm_(rows.T, rows)
+        return Statistic(total, features.shape[2] * features.shape[3])
     if weight is None:
         return Statistic(gram_sum(features)[0], features.shape[2] * features.shape[3])
     # The square root on both factors keeps the product symmetric, so that one code path serves both cases.
