@@ -197,6 +197,14 @@ class Settings(BaseModel):
         (1.0,),
         description="a style's long side in units of the picture's: below 1 strokes get finer; for all, or one a style as 1,0.5",
     )
+    color: Literal["style", "content", "match", "luminance"] = Field(
+        "style",
+        description="colours of the style, of the content, of the style moved to the content's, or the content's with only its "
+        "lightness painted",
+    )
+    color_amount: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = Field(
+        1.0, description="how much of --color: 0 is the style's colours"
+    )
     tileable: bool = Field(
         default=False, description="the picture goes on at its opposite edges, so that it can be laid side by side"
     )

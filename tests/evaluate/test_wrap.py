@@ -67,9 +67,7 @@ def test_folding_is_the_transpose_of_wrapping() -> None:
 
 
 def test_a_tileable_run_has_no_seam_where_it_meets_itself() -> None:
-    settings = resolve(
-        {"size": "96x64", "levels": 1, "iterations": 40, "init": "noise", "content_weight": 0.0, "tileable": True}
-    )
+    settings = resolve({"size": "96x64", "levels": 1, "iterations": 40, "init": "noise", "content_weight": 0.0, "tileable": True})
     style = painting(64, 96)
     run = Run(settings, gather(style, [style], settings), Vgg(tiny_weights(), pooling=settings.pooling))
     for _ in run:

@@ -55,6 +55,8 @@ def stylize(
     margin: Annotated[int | None, setting("margin", panel=SEARCH, metavar="PX")] = None,
     network: Annotated[str | None, setting("network", panel=TERMS, metavar="NAME|FILE")] = None,
     style_fit: Annotated[str | None, setting("style_fit", panel=LOOK, metavar="keep|stretch")] = None,
+    color: Annotated[str | None, setting("color", panel=LOOK, metavar="style|content|match|luminance")] = None,
+    color_amount: Annotated[float | None, setting("color_amount", panel=LOOK, metavar="0..1")] = None,
     tileable: Annotated[bool | None, setting("tileable", panel=LOOK)] = None,
     iterations: Annotated[int | None, setting("iterations", panel=SEARCH, metavar="N")] = None,
     levels: Annotated[int | None, setting("levels", panel=SEARCH, metavar="N")] = None,

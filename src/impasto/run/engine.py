@@ -28,6 +28,7 @@ from impasto.objective import WHOLE, Survey
 from impasto.optimize import Adam, Bounds, Lbfgs, Loop, Optimizer, Rollback, Spectrum, Vectors
 from impasto.run import levels, style_cache
 from impasto.run.budget import Budget, is_out_of_memory, release
+from impasto.run.colors import Colors
 from impasto.run.inputs import Inputs
 from impasto.run.pace import Cost, Pace, Work
 from impasto.run.start import start_image
@@ -72,6 +73,7 @@ class Run:
         """
         self.settings = settings
         self.inputs = inputs
+        self.colors = Colors(settings, inputs)
         self.vgg = vgg
         self.together = together
         self._evaluator = evaluator
@@ -223,7 +225,8 @@ class Run:
 
     def content(self, level: int) -> Tensor:
         """Content, with its margin, at the size of a level (from 0), [1, 3, h, w], on the device."""
-        return self._canvas(self.inputs.content.at(self.levels[level].size)).to(self.vgg.device)
+        content = self.colors.content(self.inputs.content.at(self.levels[level].size))
+        return self._canvas(content).to(self.vgg.device)
 
     def styles(self, level: int) -> Iterator[Tensor]:
         """Each style at its size for a level (from 0), [1, 3, h, w], on the device."""
@@ -235,7 +238,7 @@ class Run:
                 scale=self.settings.scale_of_style(at),
                 min_side_px=self.min_side_px,
             )
-            yield style.at(size).to(self.vgg.device)
+            yield self.colors.style(at, style.at(size)).to(self.vgg.device)
 
     def _enter(self, x: Tensor | None = None) -> Loop[Evaluation]:
         """The loop of the level at hand, from the level before it, the start image, or a given x."""
@@ -277,7 +280,7 @@ class Run:
             self.settings.init,
             content=self._cut(content),
             styles=self.styles(self.level),
-            given=None if given is None else given.at(self.levels[self.level].size).to(self.vgg.device),
+            given=None if given is None else self.colors.content(given.at(self.levels[self.level].size)).to(self.vgg.device),
             mean_rgb=self.vgg.mean_rgb,
             noise_ratio=self.settings.noise_ratio,
             generator=torch.Generator().manual_seed(self.settings.seed),

@@ -74,7 +74,7 @@ def result_of(run: Run) -> Result:
     if best is None:
         raise RunError("there is no picture yet: not one evaluation was made; continue the run")
     size = final_size(run.settings, run.inputs.content.size)
-    rgb = resize(best.float().cpu(), size)[0]
+    rgb = run.colors.finished(resize(best.float().cpu(), size)[0])
     return Result(rgb, alpha_at(run, size), dpi_of(run), tuple(run.records), run.settings, facts_of(run))
 
 
