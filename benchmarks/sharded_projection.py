@@ -83,7 +83,7 @@ def main() -> None:
     parser.add_argument("--megapixel-s", type=float, required=True, help="seconds of a step a megapixel, in one process")
     parser.add_argument("--bandwidth", type=float, required=True, help="bytes a second that a process sends while it receives")
     parser.add_argument("--latency-s", type=float, required=True, help="seconds of a sum of one number over all")
-    parser.add_argument("--history", type=int, default=50)
+    parser.add_argument("--history", type=int, default=10)
     parser.add_argument("--no-metric", action="store_true", help="--lbfgs-metric 0")
     parser.add_argument("--kept", action="store_true", help="memory holds the whole band from pass to pass")
     arguments = parser.parse_args()
