@@ -10,7 +10,7 @@ from tests.samples import painting, photo
 
 from impasto.evaluate import Whole
 from impasto.losses import content_loss, style_loss, total_variation
-from impasto.objective import build, style_targets
+from impasto.objective import blend, build, style_grams
 from impasto.presets import resolve
 from impasto.vgg import Vgg
 
@@ -65,7 +65,8 @@ def test_a_blend_of_one_style_is_that_style(tiny_vgg: Vgg) -> None:
 
 def test_a_blend_is_the_mean_of_the_statistics(tiny_vgg: Vgg) -> None:
     other = picture(painting(40, 40, seed=9))
-    one, two, both = (style_targets(tiny_vgg, styles, ["conv2_1"]) for styles in ([STYLE], [other], [STYLE, other]))
+    one, two = (style_grams(tiny_vgg, style, ["conv2_1"]) for style in (STYLE, other))
+    both = blend([one, two], None)
     torch.testing.assert_close(both["conv2_1"], (one["conv2_1"] + two["conv2_1"]) / 2)
 
 

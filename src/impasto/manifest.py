@@ -76,9 +76,14 @@ def settings_of(facts: Mapping[str, Any]) -> dict[str, Any]:
 def check_same(facts: Mapping[str, Any], pictures: Sequence[Picture], weights_sha256: str) -> None:
     """Raises CheckpointError when an input or the weights are not those of the manifest.
 
-    `pictures`: content, styles in order, and the start file if there was one.
+    `pictures`: content, styles in order, the start file if there was one, and masks.
     """
-    recorded = [facts["content"], *facts["styles"], *([facts["start"]] if facts["start"] else [])]
+    recorded = [
+        facts["content"],
+        *facts["styles"],
+        *([facts["start"]] if facts["start"] else []),
+        *facts.get("masks", {}).values(),
+    ]
     if len(recorded) != len(pictures):
         raise CheckpointError(f"the picture was made from {len(recorded)} pictures, {len(pictures)} were given; give all of them")
     for was, now in zip(recorded, pictures, strict=True):

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.errors import InvalidSettings
@@ -131,26 +132,14 @@ Grams = Callable[[Vgg, Tensor, Sequence[str], Survey], dict[str, Tensor]]
 """What gives the Gram matrices of a style: `style_grams`, or one that remembers what it gave."""
 
 
-def style_targets(
-    vgg: Vgg,
-    styles: Iterable[Tensor],
-    layers: Sequence[str],
-    *,
-    weights: Sequence[float] | None = None,
-    grams: Grams = style_grams,
-    survey: Survey = WHOLE,
-) -> dict[str, Tensor]:
-    """Target Gram matrices {layer: [C, C]}: the blend of the styles' own; styles: [1, 3, H, W], sRGB-encoded, 0..1.
-
-    `weights`: one a style, above 0; what counts is their share of the sum; None is alike.
-    """
-    own = [grams(vgg, style, layers, survey) for style in styles]
+def blend(own: Sequence[Mapping[str, Tensor]], weights: Sequence[float] | None) -> dict[str, Tensor]:
+    """The mean of Gram matrices {layer: [C, C]} by weights above 0; None is alike."""
     if weights is None:
-        return {layer: torch.stack([each[layer] for each in own]).mean(0) for layer in layers}
+        return {layer: torch.stack([each[layer] for each in own]).mean(0) for layer in own[0]}
     shares = [weight / sum(weights) for weight in weights]
     return {
         layer: sum((share * each[layer] for share, each in zip(shares, own, strict=True)), start=torch.zeros_like(own[0][layer]))
-        for layer in layers
+        for layer in own[0]
     }
 
 
@@ -161,12 +150,14 @@ def build(
     content: Tensor,
     styles: Iterable[Tensor],
     *,
+    masks: Sequence[Tensor | None] = (),
     grams: Grams = style_grams,
     survey: Survey = WHOLE,
     store: Store | None = None,
 ) -> Objective:
     """The objective of one level; content and styles: [1, 3, H, W], sRGB-encoded, 0..1, at that level's size.
 
+    `masks`: for each style where it paints, [H, W], 0..1, or None for everywhere; styles with the same one are blended there.
     `grams` measures a style; `survey`: how pictures go through the network; `store`: where content targets are
     kept, None is in memory.  Parts whose weight is 0 are left out.  Raises InvalidSettings when nothing is left.
     """
@@ -177,7 +168,7 @@ def build(
         if alpha > 0:
             parts += _content_parts(settings, vgg, content, survey, store)
         if beta > 0:
-            parts += _style_parts(settings, vgg, styles, grams, survey)
+            parts += _style_parts(settings, vgg, styles, list(masks), grams=grams, survey=survey)
     if gamma > 0:
         variation = VariationTerm(settings.variation_reduction)
         scale = _scale(variation.score(measure(variation, content)), 1e-3) if settings.normalize == "targets" else 1.0
@@ -211,14 +202,37 @@ def _content_parts(settings: Settings, vgg: Vgg, content: Tensor, survey: Survey
     return parts
 
 
-def _style_parts(settings: Settings, vgg: Vgg, styles: Iterable[Tensor], grams: Grams, survey: Survey) -> list[Part]:
+def _style_parts(
+    settings: Settings, vgg: Vgg, styles: Iterable[Tensor], masks: Sequence[Tensor | None], *, grams: Grams, survey: Survey
+) -> list[Part]:
+    layers = _positive(settings.style_layers)
+    own = [grams(vgg, style, list(layers), survey) for style in styles]
+    given = masks if len(masks) > 0 else [None] * len(own)
+    regions = {id(mask): mask for mask in given}
     parts = []
-    weights = _positive(settings.style_layers)
-    targets = style_targets(vgg, styles, list(weights), weights=settings.style_weights, grams=grams, survey=survey)
-    for layer, target in targets.items():
-        scale = _scale(gram_distance(torch.zeros_like(target), target)) if settings.normalize == "targets" else 1.0
-        parts.append(Part("style", GramTerm(layer, target), weights[layer] / scale))
+    for key, mask in regions.items():
+        at = [number for number, other in enumerate(given) if id(other) == key]
+        weights = None if settings.style_weights is None else [settings.style_weights[number] for number in at]
+        for layer, target in blend([own[number] for number in at], weights).items():
+            scale = _scale(gram_distance(torch.zeros_like(target), target)) if settings.normalize == "targets" else 1.0
+            guide, share = (None, 1.0) if mask is None else _guide(mask, vgg.architecture.stride(layer))
+            # By its share of the picture, so that a position is pulled as hard as without masks.
+            parts.append(Part("style", GramTerm(layer, target, guide), share * layers[layer] / scale))
     return parts
+
+
+def _guide(mask: Tensor, stride: int) -> tuple[Tensor, float]:
+    """How much each position of a layer counts, [⌊H/stride⌋, ⌊W/stride⌋], the mean of its pixels, and the mean of all."""
+    guide = F.avg_pool2d(mask[None, None], stride)[0, 0]
+    share = float(guide.mean())
+    if share < _LEAST_SHARE:
+        raise InvalidSettings(
+            "a mask leaves nothing to be painted: it is black, or smaller than what a layer sees; paint it white"
+        )
+    return guide, share
+
+
+_LEAST_SHARE: Final = 1e-6
 
 
 def _positive(weights: Mapping[str, float]) -> dict[str, float]:

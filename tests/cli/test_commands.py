@@ -180,6 +180,8 @@ def test_every_setting_has_its_option_and_every_option_its_setting() -> None:
         "content",
         "styles",
         "more_styles",
+        "mask",
+        "regions",
         "out",
         "losses",
         "settings_file",

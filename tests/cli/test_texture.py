@@ -54,3 +54,23 @@ def test_two_styles_as_options_are_blended_by_their_weights(here: Path, impasto:
     assert ended.code == 0, ended.err
     facts = manifest.load(Path(ended.out.strip()))
     assert facts["settings"]["style_weights"] == [1.0, 0.25] and len(facts["styles"]) == 2
+
+
+def test_regions_are_painted_in_their_own_styles_and_can_be_repeated(here: Path, impasto: Command) -> None:
+    left = np.zeros((48, 64), np.uint8)
+    left[:, :32] = 255
+    Image.fromarray(left).save("left.png")
+    ended = impasto("stylize", "photo.png", "--region", "left.png=paint.png:2", "--size", "64", *QUICK, "-o", "a.png")
+    assert ended.code == 0, ended.err
+    facts = manifest.load(Path("a.png"))
+    assert list(facts["masks"]) == ["0"] and facts["masks"]["0"]["path"] == "left.png"
+    again = impasto("repeat", "a.png", "-o", "b.png")
+    assert again.code == 0, again.err
+    made, photo = (np.asarray(Image.open(name).convert("RGB"), dtype=int) for name in ("b.png", "photo.png"))
+    assert abs(made - photo)[:, 32:].max() <= 1
+    assert np.array_equal(made, np.asarray(Image.open("a.png").convert("RGB")))
+    masked = impasto("stylize", "photo.png", "paint.png", "--mask", "left.png", "--size", "64", *QUICK, "-o", "c.png")
+    assert masked.code == 0 and list(manifest.load(Path("c.png"))["masks"]) == ["0"]
+    assert impasto("stylize", "photo.png", "--region", "left.png").code == 2
+    missing = impasto("stylize", "photo.png", "paint.png", "--mask", "nowhere.png")
+    assert missing.code == 2 and "mask nowhere.png" in missing.err

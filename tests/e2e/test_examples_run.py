@@ -23,8 +23,8 @@ def test_the_python_example_paints_a_picture(
     assert "J fell from" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", ["styles", "color"])
-def test_the_pictures_of_a_page_are_four_side_by_side(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "count"), [("styles", 4), ("color", 4), ("regions", 2)])
+def test_the_pictures_of_a_page_are_side_by_side(name: str, count: int, tmp_path: Path) -> None:
     made = runpy.run_path(str(EXAMPLES / f"{name}.py"))["main"](48, tmp_path / "made.jpg", iterations=2)
     with Image.open(made) as picture:
-        assert picture.width == 4 * 48
+        assert picture.width == count * 48

@@ -13,7 +13,7 @@ from tests.samples import painting, photo, tiny_weights
 from torch import Tensor
 
 from impasto import cache
-from impasto.objective import Survey, style_grams, style_targets
+from impasto.objective import Survey, blend, style_grams
 from impasto.presets import resolve
 from impasto.run import Run, gather, style_cache
 from impasto.run.result import result_of
@@ -86,9 +86,9 @@ def test_a_matrix_that_was_read_lies_where_a_measured_one_may_lie(vgg: Vgg) -> N
 def test_a_blend_is_made_of_its_styles_entries(vgg: Vgg, measured: Measured) -> None:
     for style in (STYLE, OTHER):
         style_cache.grams(vgg, style, LAYERS)
-    blend = style_targets(vgg, [OTHER, STYLE], LAYERS, grams=style_cache.grams)
+    blended = blend([style_cache.grams(vgg, style, LAYERS) for style in (OTHER, STYLE)], None)
     assert measured.times == 2
-    assert equal(blend, style_targets(vgg, [OTHER, STYLE], LAYERS))
+    assert equal(blended, blend([style_grams(vgg, style, LAYERS) for style in (OTHER, STYLE)], None))
 
 
 def _louder(pixels: Tensor) -> Tensor:

@@ -19,10 +19,9 @@ from impasto.files import expanded
 from impasto.ranks import asked_for, is_first
 from impasto.run import Run, losses_file, prepare
 from impasto.run.forecast import expected_facts, expected_line, original_line
-from impasto.run.inputs import gather
 from impasto.run.repeat import repeated
 from impasto.run.resume import resumed
-from impasto.run.styles import unfold
+from impasto.run.styles import assembled
 from impasto.run.target import Target, check_apart, claim, default_picture
 from impasto.run.to_file import CHECKPOINT_EVERY_S, Outcome, ToFile
 from impasto.settings import Settings
@@ -93,6 +92,7 @@ def drive_new(
     quiet: bool,
     as_json: bool,
     stem: str | None = None,
+    masks: Sequence[str | None] = (),
 ) -> None:
     """A run from its first step; without content that is the first style; `stem`: in the place of the styles' names."""
     with interruptible() as caught, several(caught, shares) as together:
@@ -101,8 +101,7 @@ def drive_new(
         if losses is not None:
             losses = expanded(losses)
             losses_file.check(losses)
-        sources, settings = unfold(styles, settings)
-        inputs = gather(sources[0] if content is None and sources else content, sources, settings)
+        inputs, settings = assembled(content, styles, settings, masks)
         run = prepare(settings, inputs, together=together)
         name = default_picture(run.inputs, stem=stem) if out is None else expanded(out)
         target = Target(name, overwrite, losses, settings.save_every is not None)
@@ -111,11 +110,13 @@ def drive_new(
     _report(outcome, quiet=quiet, as_json=as_json)
 
 
-def drive_estimate(content: str, styles: Sequence[str], settings: Settings, *, as_json: bool) -> None:
+def drive_estimate(
+    content: str, styles: Sequence[str], settings: Settings, *, masks: Sequence[str | None] = (), as_json: bool
+) -> None:
     """What a run would need, in the words that are said before one."""
     keep_freed_memory()
-    sources, settings = unfold(styles, settings)
-    run = prepare(settings, gather(content, sources, settings))
+    inputs, settings = assembled(content, styles, settings, masks)
+    run = prepare(settings, inputs)
     if as_json:
         print(json.dumps(expected_facts(run), ensure_ascii=False))
         return

@@ -13,9 +13,8 @@ from impasto.cli.options import INTERRUPTED
 from impasto.evaluate.allocator import keep_freed_memory
 from impasto.files import expanded
 from impasto.images import write
-from impasto.run.inputs import gather
 from impasto.run.sheet import Cell, plan
-from impasto.run.styles import unfold
+from impasto.run.styles import assembled
 from impasto.run.target import Target, check_apart, claim, default_picture
 from impasto.settings import Settings
 
@@ -36,8 +35,7 @@ def drive_sheet(
     """Makes it, and prints the command of each picture on it."""
     keep_freed_memory()
     with interruptible() as caught:
-        sources, unfolded = unfold(styles, settings)
-        inputs = gather(content, sources, unfolded)
+        inputs, _ = assembled(content, styles, settings)
         sheet = plan(content, styles, settings, given, strengths=strengths, scales=scales)
         name = default_picture(inputs, stem="sheet") if out is None else expanded(out)
         target = Target(name, overwrite)

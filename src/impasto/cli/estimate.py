@@ -8,6 +8,7 @@ from typing import Any
 from impasto import presets, settings
 from impasto.cli.derived import takes_options_of_stylize
 from impasto.cli.loading import loading
+from impasto.cli.stylize import with_masks
 
 
 @takes_options_of_stylize(without=("out", "losses", "checkpoint_every", "shares", "overwrite", "quiet"))
@@ -15,6 +16,8 @@ def estimate(
     content: str,
     styles: list[str] | None = None,
     more_styles: list[str] | None = None,
+    mask: str | None = None,
+    regions: list[str] | None = None,
     settings_file: Path | None = None,
     as_json: bool = False,
     **given: Any,
@@ -29,4 +32,5 @@ def estimate(
     chosen = presets.resolve(from_file, {name: value for name, value in given.items() if value is not None})
     with loading():
         from impasto.cli.drive import drive_estimate
-    drive_estimate(content, [*(styles or ()), *(more_styles or ())], chosen, as_json=as_json)
+    every, masks = with_masks(styles, more_styles, mask=mask, regions=regions)
+    drive_estimate(content, every, chosen, masks=masks, as_json=as_json)

@@ -22,7 +22,18 @@ _SCALES = Annotated[str, typer.Option("--style-scales", help="with one style, on
 
 @takes_options_of_stylize(
     without=(
-        *("content", "styles", "more_styles", "strength", "style_scale", "style_weights", "content_weight", "style_weight"),
+        *(
+            "content",
+            "styles",
+            "more_styles",
+            "mask",
+            "regions",
+            "strength",
+            "style_scale",
+            "style_weights",
+            "content_weight",
+            "style_weight",
+        ),
         *("losses", "checkpoint_every", "shares", "save_every"),
     ),
     first=[

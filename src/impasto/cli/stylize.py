@@ -10,6 +10,7 @@ import typer
 from impasto import presets, settings
 from impasto.cli.loading import loading
 from impasto.cli.options import CheckpointEvery, Json, Out, Overwrite, Quiet, Shares, setting
+from impasto.errors import InvalidSettings
 
 LOOK, TERMS, SEARCH, START, FILES = "Look", "Objective", "Optimisation", "Start image", "Files and machine"
 LAYERS = "LAYER[:w],…"
@@ -28,6 +29,22 @@ def stylize(
     more_styles: Annotated[
         list[str] | None,
         typer.Option("--style", help="a painting, or one more", rich_help_panel=LOOK, metavar="STYLE", show_default=False),
+    ] = None,
+    mask: Annotated[
+        str | None,
+        typer.Option(
+            "--mask",
+            help="where the styles paint: a picture, white there",
+            rich_help_panel=LOOK,
+            metavar="MASK",
+            show_default=False,
+        ),
+    ] = None,
+    regions: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--region", help="a style for where a mask is white", rich_help_panel=LOOK, metavar="MASK=STYLE", show_default=False
+        ),
     ] = None,
     style_weights: Annotated[str | None, setting("style_weights", panel=LOOK, metavar="W,…")] = None,
     style_scale: Annotated[str | None, setting("style_scale", panel=LOOK, metavar="S,…")] = None,
@@ -120,10 +137,12 @@ def stylize(
     with loading():
         from impasto.cli.drive import drive_new
 
+    every, masks = with_masks(styles, more_styles, mask=mask, regions=regions)
     drive_new(
         content,
-        [*(styles or ()), *(more_styles or ())],
+        every,
         chosen,
+        masks=masks,
         out=out,
         overwrite=overwrite,
         losses=losses,
@@ -132,3 +151,19 @@ def stylize(
         quiet=quiet,
         as_json=as_json,
     )
+
+
+def with_masks(
+    styles: list[str] | None, more_styles: list[str] | None, *, mask: str | None, regions: list[str] | None
+) -> tuple[list[str], list[str | None]]:
+    """All styles, and the mask of each: `--mask` for those that are not of a region; no masks where there are none."""
+    plain = [*(styles or ()), *(more_styles or ())]
+    if mask is None and not regions:
+        return plain, []
+    pairs: list[tuple[str, str | None]] = [(style, mask) for style in plain]
+    for region in regions or ():
+        own, equals, style = region.partition("=")
+        if not (own and equals and style):
+            raise InvalidSettings(f"--region expects MASK=STYLE, as sky.png=starry.jpg, got {region!r}")
+        pairs.append((style, own))
+    return [style for style, _ in pairs], [own for _, own in pairs]

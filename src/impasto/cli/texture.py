@@ -17,7 +17,17 @@ _STYLES = Annotated[
 
 
 @takes_options_of_stylize(
-    without=("content", "styles", "more_styles", "content_weight", "content_layers", "content_reduction", "strength"),
+    without=(
+        "content",
+        "styles",
+        "more_styles",
+        "mask",
+        "regions",
+        "content_weight",
+        "content_layers",
+        "content_reduction",
+        "strength",
+    ),
     first=[own("styles", _STYLES)],
 )
 def texture(styles: list[str], **given: Any) -> None:

@@ -6,7 +6,7 @@ Averaging over the n = H·W positions lets the style picture have any size; for 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import torch
@@ -68,13 +68,19 @@ def style_loss(generated: Tensor, style: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class GramTerm:
-    """Style at one layer against a target Gram matrix [C, C]."""
+    """Style at one layer against a target Gram matrix [C, C].
+
+    `guide`: [H, W], 0..1, how much each position of the layer counts; None is all alike (Gatys et al. 2017, arXiv 1611.07865).
+    """
 
     layer: str
     target: Tensor
+    guide: Tensor | None = None
 
     def measure(self, features: Tensor, weight: Tensor | None = None) -> Statistic:
         """(Σ w f fᵀ, Σ w) over the positions of features [1, C, H, W]."""
+        if self.guide is not None:
+            weight = self.guide if weight is None else self.guide * weight
         return measure_gram(features, weight)
 
     def score(self, total: Statistic) -> Tensor:
@@ -82,13 +88,19 @@ class GramTerm:
         return gram_distance(total.mean(), self.target)
 
     def part(self, rows: slice, columns: slice) -> GramTerm:
-        """The term for some rows and columns: itself, since a Gram matrix knows no positions."""
-        del rows, columns
-        return self
+        """The term for some rows and columns: itself, since a Gram matrix knows no positions, but for those of a guide."""
+        return self if self.guide is None else replace(self, guide=self.guide[rows, columns])
 
     def pull(self, features: Tensor, upstream: Tensor, into: Tensor | None) -> Tensor:
-        """(Ḡ + Ḡᵀ)·F, added to `into` in one pass over it."""
+        """w·(Ḡ + Ḡᵀ)·F, added to `into` in one pass over it."""
         symmetric = upstream + upstream.T
+        if self.guide is not None:
+            into = torch.zeros_like(features) if into is None else into
+            for rows in _blocks(features):
+                part = features[:, :, rows]
+                own = torch.mm(_rows(part), symmetric).mul_(self.guide[rows].reshape(-1, 1))
+                into[:, :, rows] += _unrowed(own, part)
+            return into
         if into is None:
             return _unrowed(torch.mm(_rows(features), symmetric), features)
         if into.dtype == features.dtype and into.is_contiguous(memory_format=torch.channels_last):
@@ -119,14 +131,16 @@ def _unrowed(rows: Tensor, like: Tensor) -> Tensor:
 
 def measure_gram(features: Tensor, weight: Tensor | None = None) -> Statistic:
     """The Gram statistic of features [1, C, H, W]; weight: [H, W], 0 or more, or None for 1 everywhere."""
-    if weight is None and not features.requires_grad and not features.is_contiguous(memory_format=torch.channels_last):
-        # Part of a window: flattened as a whole it would be copied, and turned around, at four times the cost of the product.
-        total = features.new_zeros(features.shape[1], features.shape[1])
-        for block in _blocks(features):
-            rows = _rows(features[:, :, block])
-            total.addmm_(rows.T, rows)
-        return Statistic(total, features.shape[2] * features.shape[3])
-    if weight is None:
-        return Statistic(gram_sum(features)[0], features.shape[2] * features.shape[3])
-    # The square root on both factors keeps the product symmetric, so that one code path serves both cases.
-    return Statistic(gram_sum(features * weight.sqrt())[0], float(weight.sum()))
+    count = features.shape[2] * features.shape[3] if weight is None else float(weight.sum())
+    in_one_piece = features.is_contiguous(memory_format=torch.channels_last)
+    # The square root on both factors keeps the product symmetric.
+    root = None if weight is None else weight.sqrt()
+    if features.requires_grad or (root is None and in_one_piece):
+        return Statistic(gram_sum(features if root is None else features * root)[0], count)
+    # Part of a window: flattened as a whole it would be copied, and turned around, at four times the cost of the product.
+    total = features.new_zeros(features.shape[1], features.shape[1])
+    for block in _blocks(features):
+        rows = _rows(features[:, :, block])
+        rows = rows if root is None else rows * root[block].reshape(-1, 1)
+        total.addmm_(rows.T, rows)
+    return Statistic(total, count)

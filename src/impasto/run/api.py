@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from impasto import presets
 from impasto.run import device
 from impasto.run.engine import Run
-from impasto.run.inputs import Inputs, gather
+from impasto.run.inputs import Inputs
 from impasto.run.result import Result, result_of
 from impasto.run.step import Step
-from impasto.run.styles import unfold
+from impasto.run.styles import assembled
 from impasto.settings import Settings
 from impasto.vgg import Vgg
 from impasto.vgg.precision import network
@@ -42,21 +42,29 @@ def prepare(settings: Settings, inputs: Inputs, precision: str | None = None, *,
     return run
 
 
-def stylize(content: Any, style: Any, *, on_step: Callable[[Step], object] | None = None, **settings: Any) -> Result:
+def stylize(
+    content: Any,
+    style: Any,
+    *,
+    masks: Sequence[Any] = (),
+    on_step: Callable[[Step], object] | None = None,
+    **settings: Any,
+) -> Result:
     """Makes a picture with the content of one picture in the style of another, or of several, blended.
 
     `content`, `style`: a path, the bytes of a picture file, a PIL image, a NumPy array [H, W], [H, W, 3 or 4] (uint8, uint16, or
     float 0..1), or a tensor [3, H, W], 0..1; `style` may be a list of these, and a path in it a folder, whose pictures
-    are one style, or have a weight behind a colon.  `on_step` is called after each evaluation with a
-    Step; to stop early, raise from it.  `settings` are the fields of `impasto.Settings`, or `preset="coursera"` and such with
-    changes.
+    are one style, or have a weight behind a colon.  `masks`: for each style where it paints, a picture
+    of any size that is white there (its alpha, if it has any), or None for everywhere.  `on_step` is called after each
+    evaluation with a Step; to stop early, raise from it.  `settings` are the fields of `impasto.Settings`, or
+    `preset="coursera"` and such with changes.
 
     Raises InputError for what cannot be used, RunError when the optimisation fails.
     """
     chosen = presets.resolve(settings)
     styles: Sequence[Any] = style if isinstance(style, list | tuple) else [style]
-    sources, chosen = unfold(styles, chosen)
-    run = prepare(chosen, gather(content, sources, chosen))
+    inputs, chosen = assembled(content, styles, chosen, masks)
+    run = prepare(chosen, inputs)
     for step in run:
         if on_step is not None:
             on_step(step)

@@ -36,7 +36,7 @@ class Colors:
         return recolored(rgb, self._of_styles[at], amount=self._amount)
 
     def finished(self, rgb: Tensor) -> Tensor:
-        """A picture [3, H, W], 0..1, of any size, as it is shown and saved."""
+        """A picture [3, H, W], 0..1, of any size, with the colours that it is to have."""
         if self._mode not in {"content", "luminance"}:
             return rgb
         content = self._inputs.content.at((rgb.shape[1], rgb.shape[2]))

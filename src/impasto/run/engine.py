@@ -30,6 +30,7 @@ from impasto.run import levels, style_cache
 from impasto.run.budget import Budget, is_out_of_memory, release
 from impasto.run.colors import Colors
 from impasto.run.inputs import Inputs
+from impasto.run.masks import of_styles, protected
 from impasto.run.pace import Cost, Pace, Work
 from impasto.run.start import start_image
 from impasto.run.step import Record, Step
@@ -240,6 +241,16 @@ class Run:
             )
             yield self.colors.style(at, style.at(size)).to(self.vgg.device)
 
+    def finished_picture(self, rgb: Tensor) -> Tensor:
+        """A picture of this run [3, H, W], 0..1, of any size, as it is shown and saved."""
+        return protected(self.colors.finished(rgb), self.inputs)
+
+    def _masks(self, level: int) -> list[Tensor | None]:
+        """Where each style paints at a level, with its margin, [h, w], on the device."""
+        found = of_styles(self.inputs, self.levels[level].size)
+        on_canvas = {id(mask): self._canvas(mask[None, None])[0, 0].to(self.vgg.device) for mask in found if mask is not None}
+        return [None if mask is None else on_canvas[id(mask)] for mask in found]
+
     def _enter(self, x: Tensor | None = None) -> Loop[Evaluation]:
         """The loop of the level at hand, from the level before it, the start image, or a given x."""
         plan = self.budget.plans[self.level]
@@ -254,6 +265,7 @@ class Run:
             self.vgg,
             content,
             self.styles(self.level),
+            masks=self._masks(self.level) if self.inputs.masks else (),
             # Of several processes one may have them in its cache, and another not.
             grams=style_cache.grams if self.together is None else objective.style_grams,
             survey=survey,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,21 +21,25 @@ class Inputs:
     styles: tuple[Picture, ...]
     start: Picture | None
     paths: Mapping[str, str | None]
+    masks: Mapping[int, Picture] = field(default_factory=dict)
+    """Where styles paint, by their positions; those without one paint everywhere."""
 
     def roles(self) -> dict[str, Picture]:
-        """The pictures by role: content, style.0, style.1, …, start."""
+        """The pictures by role: content, style.0, style.1, …, start, mask.0, …"""
         pictures = {"content": self.content} | {f"style.{i}": style for i, style in enumerate(self.styles)}
-        return pictures if self.start is None else pictures | {"start": self.start}
+        pictures |= {} if self.start is None else {"start": self.start}
+        return pictures | {f"mask.{i}": mask for i, mask in self.masks.items()}
 
 
-def gather(content: Any, styles: Sequence[Any], settings: Settings) -> Inputs:
-    """Reads all pictures: paths, bytes, PIL images, arrays or tensors.
+def gather(content: Any, styles: Sequence[Any], settings: Settings, masks: Sequence[Any] = ()) -> Inputs:
+    """Reads all pictures: paths, bytes, PIL images, arrays or tensors; `masks`: one a style, or None, or no masks at all.
 
     Raises InvalidSettings without a style, and the reader's errors.
     """
     if not styles:
         raise InvalidSettings("no style picture was given; name at least one after the content picture")
     sources = {"content": content} | {f"style.{i}": style for i, style in enumerate(styles)}
+    sources |= {f"mask.{i}": mask for i, mask in enumerate(masks) if mask is not None}
     if settings.init not in NAMED:
         start = Path(settings.init).expanduser()
         if not start.exists() and start.suffix == "" and start.parent == Path():
@@ -62,4 +66,5 @@ def decoded(
 def from_roles(pictures: Mapping[str, Picture], paths: Mapping[str, str | None]) -> Inputs:
     """Inputs from pictures by role, as `Inputs.roles` names them."""
     styles = sorted((role for role in pictures if role.startswith("style.")), key=lambda role: int(role[6:]))
-    return Inputs(pictures["content"], tuple(pictures[role] for role in styles), pictures.get("start"), paths)
+    masks = {int(role[5:]): picture for role, picture in pictures.items() if role.startswith("mask.")}
+    return Inputs(pictures["content"], tuple(pictures[role] for role in styles), pictures.get("start"), paths, masks)

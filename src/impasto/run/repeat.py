@@ -45,7 +45,8 @@ def repeated(
         if facts["start"] is not None:
             values["init"] = start or _locate(facts["start"], picture, "--init")
         settings = presets.resolve(values)
-        inputs = gather(content, found, settings)
+        masks = {int(at): _locate(mask, picture, "--mask") for at, mask in facts.get("masks", {}).items()}
+        inputs = gather(content, found, settings, [masks.get(at) for at in range(len(found))] if masks else ())
         # What auto chose then, since the choice may fall otherwise now; older pictures were made in float32.
         run = prepare(settings, inputs, facts.get("precision", "float32"), together=together)
         manifest.check_same(facts, list(inputs.roles().values()), run.vgg.weights.sha256)

@@ -74,7 +74,7 @@ def result_of(run: Run) -> Result:
     if best is None:
         raise RunError("there is no picture yet: not one evaluation was made; continue the run")
     size = final_size(run.settings, run.inputs.content.size)
-    rgb = run.colors.finished(resize(best.float().cpu(), size)[0])
+    rgb = run.finished_picture(resize(best.float().cpu(), size)[0])
     return Result(rgb, alpha_at(run, size), dpi_of(run), tuple(run.records), run.settings, facts_of(run))
 
 
@@ -94,6 +94,7 @@ def facts_of(run: Run) -> dict[str, Any]:
     """The manifest of a run as it stands."""
     inputs = run.inputs
     described = {role: manifests.describe_picture(picture, inputs.paths.get(role)) for role, picture in inputs.roles().items()}
+    masks = {role.partition(".")[2]: described.pop(role) for role in list(described) if role.startswith("mask.")}
     levels = []
     for number, level in enumerate(run.levels, 1):
         records = [record for record in run.records if record.level == number]
@@ -117,6 +118,7 @@ def facts_of(run: Run) -> dict[str, Any]:
         "content": described.pop("content"),
         "start": described.pop("start", None),
         "styles": list(described.values()),
+        "masks": masks,
         "weights": {
             "network": run.vgg.architecture.name,
             "source": run.vgg.weights.source,

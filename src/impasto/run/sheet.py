@@ -11,9 +11,8 @@ from torch import Tensor
 
 from impasto.images.contact import contact_sheet
 from impasto.run.api import prepare
-from impasto.run.inputs import gather
 from impasto.run.result import result_of
-from impasto.run.styles import unfold
+from impasto.run.styles import assembled
 from impasto.settings import Settings
 
 
@@ -56,8 +55,8 @@ class Sheet:
         return contact_sheet(made, rows=self.rows, columns=self.columns, size=size), whole
 
     def _one(self, cell: Cell, stop: Callable[[], bool]) -> Tensor | None:
-        sources, settings = unfold(cell.styles, cell.settings)
-        run = prepare(settings, gather(self.content, sources, settings))
+        inputs, settings = assembled(self.content, cell.styles, cell.settings)
+        run = prepare(settings, inputs)
         for _ in run:
             if stop():
                 return None

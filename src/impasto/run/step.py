@@ -29,7 +29,7 @@ class Step:
     rgb: Tensor
     """The picture evaluated, [1, 3, H, W], sRGB-encoded, at the level's size; pixels may leave 0..1 where bounds are free.
 
-    What `color` does at the end is not done to it (`Run.colors.finished`).
+    What `color` and masks do at the end is not done to it (`Run.finished_picture`).
 
     Of several processes the first has it, at steps that `save_every` asks for; else it has no rows.
     """

@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from impasto.errors import InvalidSettings
 from impasto.files import expanded
 from impasto.images import READABLE, Picture
+from impasto.run.inputs import Inputs, gather
 from impasto.settings import Settings
 
 _WEIGHTED: Final = re.compile(r"(.+):([0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?)")
@@ -22,8 +23,16 @@ _NOTABLY: Final = 1.25
 """Strokes that are finer than asked for by more than this are worth a word."""
 
 
-def unfold(styles: Sequence[Any], settings: Settings) -> tuple[list[Any], Settings]:
-    """One source a picture, and the settings with a weight and a scale for each.
+class Unfolded(NamedTuple):
+    """One source a picture, their masks (None: everywhere; empty: there are none), and settings for each of them."""
+
+    sources: list[Any]
+    masks: list[Any]
+    settings: Settings
+
+
+def unfold(styles: Sequence[Any], settings: Settings, masks: Sequence[Any] = ()) -> Unfolded:
+    """Styles picture by picture, and settings with a weight and a scale for each; `masks`: one or None a style, or none at all.
 
     A style is what `stylize` takes, a path with its weight behind a colon (`b.jpg:0.3`), or a folder: its pictures, by name,
     share one style's weight alike.  Raises InvalidSettings for weights given twice or not one a style, and for a folder without
@@ -37,21 +46,35 @@ def unfold(styles: Sequence[Any], settings: Settings) -> tuple[list[Any], Settin
     if settings.style_weights is not None:
         weights = list(settings.style_weights)
     scales = settings.style_scale if len(settings.style_scale) > 1 else settings.style_scale * len(styles)
+    if len(masks) not in {0, len(styles)}:
+        raise InvalidSettings(f"expected a mask, or None, for each of {len(styles)} styles, got {len(masks)}")
     sources: list[Any] = []
+    each_mask: list[Any] = []
     each_weight: list[float] = []
     each_scale: list[float] = []
-    for (source, _), weight, scale in zip(named, weights, scales, strict=True):
+    for (source, _), weight, scale, mask in zip(named, weights, scales, masks or [None] * len(styles), strict=True):
         pictures = _pictures(source)
         sources += pictures
         each_weight += [(1.0 if weight is None else weight) / len(pictures)] * len(pictures)
         each_scale += [scale] * len(pictures)
+        each_mask += [mask] * len(pictures)
     changed: dict[str, Any] = {}
     if len(set(each_weight)) > 1:
         changed["style_weights"] = tuple(each_weight)
     if len(set(each_scale)) > 1:
         changed["style_scale"] = tuple(each_scale)
     same = {"style_weights": None, "style_scale": settings.style_scale[:1]}
-    return sources, settings.model_copy(update=same | changed)
+    return Unfolded(sources, each_mask if len(masks) > 0 else [], settings.model_copy(update=same | changed))
+
+
+def assembled(content: Any, styles: Sequence[Any], settings: Settings, masks: Sequence[Any] = ()) -> tuple[Inputs, Settings]:
+    """The inputs of a run and its settings, picture by picture; without content (None) that is the first style.
+
+    Raises what `unfold` and `gather` do.
+    """
+    unfolded = unfold(styles, settings, masks)
+    first = unfolded.sources[0] if content is None and unfolded.sources else content
+    return gather(first, unfolded.sources, unfolded.settings, unfolded.masks), unfolded.settings
 
 
 def check(settings: Settings, count: int) -> None:

@@ -1,0 +1,40 @@
+"""Masks of a run: where its styles paint, and where none does, so that the photograph stays."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from impasto.images import Picture
+from impasto.run.inputs import Inputs
+
+_FULL: float = 4.0
+"""Where masks together are a quarter or more nothing of the photograph is laid over; below, it comes in as they go to 0."""
+
+
+def painted(mask: Picture, size: tuple[int, int]) -> Tensor:
+    """Where it paints, [H, W], 0..1: its alpha if it has any, else how light it is, as encoded; size: (height, width)."""
+    alpha = mask.alpha_at(size)
+    return mask.at(size)[0].mean(0).clamp(0, 1) if alpha is None else alpha.clamp(0, 1)
+
+
+def of_styles(inputs: Inputs, size: tuple[int, int]) -> list[Tensor | None]:
+    """For each style where it paints, [H, W]; the same tensor for those with the same mask, None for everywhere."""
+    known: dict[str, Tensor] = {}
+    found: list[Tensor | None] = []
+    for at in range(len(inputs.styles)):
+        mask = inputs.masks.get(at)
+        if mask is not None and mask.sha256 not in known:
+            known[mask.sha256] = painted(mask, size)
+        found.append(None if mask is None else known[mask.sha256])
+    return found
+
+
+def protected(rgb: Tensor, inputs: Inputs) -> Tensor:
+    """A finished picture [3, H, W], 0..1, with the photograph where no style paints."""
+    size = (rgb.shape[1], rgb.shape[2])
+    masks = of_styles(inputs, size)
+    if not masks or any(mask is None for mask in masks):
+        return rgb
+    share = torch.stack([mask for mask in masks if mask is not None]).amax(0).mul(_FULL).clamp(0, 1).to(rgb)
+    return torch.lerp(inputs.content.at(size)[0].to(rgb), rgb, share)
