@@ -68,4 +68,5 @@ def stylize(
     for step in run:
         if on_step is not None:
             on_step(step)
+        del step
     return result_of(run)

@@ -99,6 +99,7 @@ class ToFile:
                 self._warn(step.note)
             self._intermediate(step)
             on_step(step)
+            del step  # its picture is not needed while the next one is evaluated, and at large sizes it is a gigabyte
             pause = max(self._every_s, self._checkpoint_cost_s / _CHECKPOINT_SHARE)
             if not self.run.finished and time.monotonic() - saved >= pause:
                 self._try_checkpoint()
