@@ -58,11 +58,11 @@ def stylize(folder: Path, name: str, *more: str) -> subprocess.Popen[str]:
         "photo.png",
         "paint.png",
         "--size",
-        "96",
+        "80",
         "--iterations",
-        "40",
+        "24",
         "--save-every",
-        "5",
+        "4",
         "-o",
         name,
         "--quiet",
@@ -91,16 +91,16 @@ def test_an_interrupted_or_killed_run_continues_exactly(here: Path) -> None:
     assert ended(stylize(here, "whole.png")) == (0, "")
     for how in (signal.SIGINT, signal.SIGTERM):
         run = stylize(here, f"{how.name}.png")
-        wait_for(here / f"{how.name}-0010.png")
+        wait_for(here / f"{how.name}-0008.png")
         run.send_signal(how)
         code, err = ended(run)
         assert code == 130, err
         assert f"impasto resume {how.name}.checkpoint" in err and "Traceback" not in err
-        assert pixels(here / f"{how.name}.png").shape == (72, 96, 3)
+        assert pixels(here / f"{how.name}.png").shape == (60, 80, 3)
         assert ended(start(here, "resume", f"{how.name}.checkpoint", "--quiet")) == (0, "")
         np.testing.assert_array_equal(pixels(here / f"{how.name}.png"), pixels(here / "whole.png"))
     killed = stylize(here, "killed.png", "--checkpoint-every", "0")
-    wait_for(here / "killed-0020.png")
+    wait_for(here / "killed-0012.png")
     killed.kill()
     assert ended(killed)[0] == -signal.SIGKILL
     assert not (here / "killed.png").exists() and (here / "killed.checkpoint").exists()

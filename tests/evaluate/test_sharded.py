@@ -11,6 +11,7 @@ from tests.evaluate.sharded_cases import EVALUATIONS, SEARCHES, One, Results, co
 
 from impasto.evaluate.sharded import divide
 
+pytestmark = pytest.mark.xdist_group("sharded")  # one set of processes for all
 COUNTS = (1, 2, 3)
 
 

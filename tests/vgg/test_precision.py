@@ -87,12 +87,16 @@ def test_the_trial_goes_forward_and_back_and_takes_the_shorter_of_two(monkeypatc
 
 @pytest.mark.parametrize("name", PHOTOS)
 def test_an_auto_run_ends_within_1_percent_of_float32(name, pytestconfig):
-    """The final J, evaluated in float32, of two runs with the same steps; what auto is depends on the machine."""
+    """The final J, evaluated in float32, of two runs with the same steps; what auto is depends on the machine.
+
+    Where it is float32, as on CPUs without bfloat16, there is little to compare.
+    """
+    iterations = 3 if network_for(presets.resolve({}), "auto").precision == "float32" else 40
     examples = pytestconfig.rootpath / "examples"
     content, style = examples / "photos" / f"{name}.jpg", examples / "styles" / "flow.jpg"
     losses = {}
     for chosen in ("float32", "auto"):
-        result = impasto.stylize(content, style, precision=chosen, size=64, iterations=40, levels=1, margin=0)
+        result = impasto.stylize(content, style, precision=chosen, size=64, iterations=iterations, levels=1, margin=0)
         exact = network_for(result.settings, "float32")
         pictures = [resize(read(path).rgb[None], result.rgb.shape[1:]) for path in (content, style)]
         losses[chosen] = Whole(exact, build(result.settings, exact, pictures[0], [pictures[1]]))(result.rgb[None]).value

@@ -92,7 +92,7 @@ class Budget:
         if allowed is not None and allowed < need:
             share = "" if self._band is None else "each process's part of "
             raise InvalidSettings(
-                f"memory: {share} {size[1]}x{size[0]} needs at least {need / 1e9:.2f} GB, and {allowed / 1e9:.2f} GB are "
+                f"memory: {share}{size[1]}x{size[0]} needs at least {need / 1e9:.2f} GB, and {allowed / 1e9:.2f} GB are "
                 f"allowed; allow more, or choose a smaller --size",
                 setting="memory",
             )
