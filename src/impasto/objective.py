@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -21,7 +21,8 @@ from torch import Tensor
 from impasto.errors import InvalidSettings
 from impasto.losses import PIXELS, ContentTerm, GramTerm, Pieces, Statistic, Term, VariationTerm
 from impasto.losses.bands import measure
-from impasto.losses.gram import gram_distance, measure_gram
+from impasto.losses.gram import measure_gram
+from impasto.losses.moments import MomentTerm, measure_moments
 from impasto.losses.pieces import Store
 from impasto.settings import Settings, canonical_layer
 from impasto.vgg import Vgg
@@ -106,14 +107,21 @@ class WholeSurvey:
 
 WHOLE: Final = WholeSurvey()
 
+Kind = Literal["gram", "moments"]
+"""What is kept of a style."""
 
-def style_grams(vgg: Vgg, style: Tensor, layers: Sequence[str], survey: Survey = WHOLE) -> dict[str, Tensor]:
-    """One style's own Gram matrices, averaged over positions: {layer: [C, C]}; style: [1, 3, H, W], sRGB-encoded, 0..1."""
+
+def style_grams(vgg: Vgg, style: Tensor, layers: Sequence[str], survey: Survey = WHOLE, kind: Kind = "gram") -> dict[str, Tensor]:
+    """One style's own Gram matrices, averaged over positions: {layer: [C, C]}; style: [1, 3, H, W], sRGB-encoded, 0..1.
+
+    `kind`: `moments` are those of (f, 1), [C + 1, C + 1] (losses/moments.py).
+    """
+    measure = measure_gram if kind == "gram" else measure_moments
     sums: dict[str, Statistic] = {}
 
     def see(layer: str, rows: slice, columns: slice, features: Tensor) -> None:
         del rows, columns
-        statistic = wide(measure_gram(features))
+        statistic = wide(measure(features))
         sums[layer] = sums[layer] + statistic if layer in sums else statistic
 
     survey.show(vgg, style, layers, see)
@@ -128,7 +136,7 @@ def wide(statistic: Statistic) -> Statistic:
     return Statistic(total if total.device.type == "mps" else total.double(), statistic.count)
 
 
-Grams = Callable[[Vgg, Tensor, Sequence[str], Survey], dict[str, Tensor]]
+Grams = Callable[[Vgg, Tensor, Sequence[str], Survey, Kind], dict[str, Tensor]]
 """What gives the Gram matrices of a style: `style_grams`, or one that remembers what it gave."""
 
 
@@ -206,7 +214,8 @@ def _style_parts(
     settings: Settings, vgg: Vgg, styles: Iterable[Tensor], masks: Sequence[Tensor | None], *, grams: Grams, survey: Survey
 ) -> list[Part]:
     layers = _positive(settings.style_layers)
-    own = [grams(vgg, style, list(layers), survey) for style in styles]
+    kind: Kind = "gram" if settings.style_loss == "gram" else "moments"
+    own = [grams(vgg, style, list(layers), survey, kind) for style in styles]
     given = masks if len(masks) > 0 else [None] * len(own)
     regions = {id(mask): mask for mask in given}
     parts = []
@@ -214,11 +223,26 @@ def _style_parts(
         at = [number for number, other in enumerate(given) if id(other) == key]
         weights = None if settings.style_weights is None else [settings.style_weights[number] for number in at]
         for layer, target in blend([own[number] for number in at], weights).items():
-            scale = _scale(gram_distance(torch.zeros_like(target), target)) if settings.normalize == "targets" else 1.0
             guide, share = (None, 1.0) if mask is None else _guide(mask, vgg.architecture.stride(layer))
             # By its share of the picture, so that a position is pulled as hard as without masks.
-            parts.append(Part("style", GramTerm(layer, target, guide), share * layers[layer] / scale))
+            term = _style_term(settings, layer, target, guide)
+            scale = _scale(term.distance(_nothing(target, kind))) if settings.normalize == "targets" else 1.0
+            parts.append(Part("style", term, share * layers[layer] / scale))
     return parts
+
+
+def _style_term(settings: Settings, layer: str, target: Tensor, guide: Tensor | None) -> GramTerm | MomentTerm:
+    if settings.style_loss == "gram":
+        return GramTerm(layer, target, guide)
+    return MomentTerm(layer, target, settings.style_loss, guide)
+
+
+def _nothing(like: Tensor, kind: Kind) -> Tensor:
+    """The statistic of features that are all 0, averaged."""
+    nothing = torch.zeros_like(like)
+    if kind == "moments":
+        nothing[-1, -1] = 1
+    return nothing
 
 
 def _guide(mask: Tensor, stride: int) -> tuple[Tensor, float]:

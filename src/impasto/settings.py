@@ -156,6 +156,9 @@ class Settings(BaseModel):
         dict(zip(FIVE_STYLE_LAYERS, (0.3, 0.3, 0.25, 0.12, 0.03), strict=True)),
         description="style layers and their weights λ",
     )
+    style_loss: Literal["gram", "centered", "moments"] = Field(
+        "gram", description="style by Gram matrices, by covariances, or by mean and covariance (Wasserstein-2)"
+    )
     network: PathText = Field("vgg19", description="a network's name, or a weights file")
     pooling: Literal["max", "average"] = Field("max", description="the network's pooling")
     margin: Annotated[int, Field(ge=0, le=64)] = Field(

@@ -13,7 +13,7 @@ from tests.samples import painting, photo, tiny_weights
 from torch import Tensor
 
 from impasto import cache
-from impasto.objective import Survey, blend, style_grams
+from impasto.objective import Kind, Survey, blend, style_grams
 from impasto.presets import resolve
 from impasto.run import Run, gather, style_cache
 from impasto.run.result import result_of
@@ -31,9 +31,9 @@ class Measured:
         self.times = 0
         monkeypatch.setattr(style_cache, "style_grams", self)
 
-    def __call__(self, vgg: Vgg, style: Tensor, layers: Sequence[str], survey: Survey) -> dict[str, Tensor]:
+    def __call__(self, vgg: Vgg, style: Tensor, layers: Sequence[str], survey: Survey, kind: Kind) -> dict[str, Tensor]:
         self.times += 1
-        return style_grams(vgg, style, layers, survey)
+        return style_grams(vgg, style, layers, survey, kind)
 
 
 @pytest.fixture

@@ -85,7 +85,11 @@ class GramTerm:
 
     def score(self, total: Statistic) -> Tensor:
         """Σ (G − target)² / (4·C²)."""
-        return gram_distance(total.mean(), self.target)
+        return self.distance(total.mean())
+
+    def distance(self, gram: Tensor) -> Tensor:
+        """Of an averaged Gram matrix [C, C] to the target."""
+        return gram_distance(gram, self.target)
 
     def part(self, rows: slice, columns: slice) -> GramTerm:
         """The term for some rows and columns: itself, since a Gram matrix knows no positions, but for those of a guide."""
@@ -93,23 +97,27 @@ class GramTerm:
 
     def pull(self, features: Tensor, upstream: Tensor, into: Tensor | None) -> Tensor:
         """w·(Ḡ + Ḡᵀ)·F, added to `into` in one pass over it."""
-        symmetric = upstream + upstream.T
-        if self.guide is not None:
-            into = torch.zeros_like(features) if into is None else into
-            for rows in _blocks(features):
-                part = features[:, :, rows]
-                own = torch.mm(_rows(part), symmetric).mul_(self.guide[rows].reshape(-1, 1))
-                into[:, :, rows] += _unrowed(own, part)
-            return into
-        if into is None:
-            return _unrowed(torch.mm(_rows(features), symmetric), features)
-        if into.dtype == features.dtype and into.is_contiguous(memory_format=torch.channels_last):
-            _rows(into).addmm_(_rows(features), symmetric)
-            return into
+        return pull_gram(features, upstream + upstream.T, into, self.guide)
+
+
+def pull_gram(features: Tensor, symmetric: Tensor, into: Tensor | None, guide: Tensor | None) -> Tensor:
+    """w·S·F of features [1, C, H, W] and a symmetric S [C, C], added to `into` in place where given; guide: w, [H, W]."""
+    if guide is not None:
+        into = torch.zeros_like(features) if into is None else into
         for rows in _blocks(features):
             part = features[:, :, rows]
-            into[:, :, rows] += _unrowed(torch.mm(_rows(part), symmetric), part)
+            own = torch.mm(_rows(part), symmetric).mul_(guide[rows].reshape(-1, 1))
+            into[:, :, rows] += _unrowed(own, part)
         return into
+    if into is None:
+        return _unrowed(torch.mm(_rows(features), symmetric), features)
+    if into.dtype == features.dtype and into.is_contiguous(memory_format=torch.channels_last):
+        _rows(into).addmm_(_rows(features), symmetric)
+        return into
+    for rows in _blocks(features):
+        part = features[:, :, rows]
+        into[:, :, rows] += _unrowed(torch.mm(_rows(part), symmetric), part)
+    return into
 
 
 def _blocks(features: Tensor) -> Iterator[slice]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from impasto.evaluate import Evaluator
 from impasto.images import fit
-from impasto.objective import Objective, Survey, build
+from impasto.objective import Kind, Objective, Survey, build
 from impasto.optimize import Optimizer
 from impasto.run.pace import ENTRY, Cost, Pace, Work
 from impasto.settings import Settings
@@ -53,10 +53,11 @@ def goal_of_noise(settings: Settings, vgg: Vgg, x: Tensor) -> Objective:
     return build(settings.model_copy(update={"style_weights": None}), vgg, x, [x], grams=_unmeasured)
 
 
-def _unmeasured(vgg: Vgg, style: Tensor, layers: Sequence[str], survey: Survey) -> dict[str, Tensor]:
+def _unmeasured(vgg: Vgg, style: Tensor, layers: Sequence[str], survey: Survey, kind: Kind) -> dict[str, Tensor]:
     """Gram matrices of no style: what a step costs does not depend on them."""
     del style, survey
-    channels = {conv.name: conv.channels_out for conv in vgg.architecture.convs}
+    more = 0 if kind == "gram" else 1
+    channels = {conv.name: conv.channels_out + more for conv in vgg.architecture.convs}
     return {layer: torch.eye(channels[vgg.architecture.layer(layer)], device=vgg.device) for layer in layers}
 
 
