@@ -52,7 +52,6 @@ def drive_sheet(
         with claim(target, named_by_user=out is not None, bits=settings.bits) as claimed:
             picture, whole = sheet.make(stop=lambda: bool(caught), on_cell=tell)
             if picture is not None:
-                # The lock and the check were for this name; another run's file is not among what may be replaced.
                 write(claimed.picture, picture, bits=settings.bits, quality=settings.quality, overwrite=overwrite)
     if as_json:
         commands = [[cell.command for cell in row] for row in sheet.cells]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import torch
 from torch import Tensor
 
 from impasto.images import Picture
 from impasto.run.inputs import Inputs
 
-_FULL: float = 4.0
-"""Where masks together are a quarter or more nothing of the photograph is laid over; below, it comes in as they go to 0."""
+_FULL: Final = 4.0
+"""From a quarter on, nothing of the photograph is laid over; below, it comes in as the masks go to 0."""
 
 
 def painted(mask: Picture, size: tuple[int, int]) -> Tensor:
