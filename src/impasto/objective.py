@@ -19,9 +19,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.errors import InvalidSettings
-from impasto.losses import PIXELS, ContentTerm, GramTerm, Pieces, Statistic, Term, VariationTerm
+from impasto.losses import PIXELS, ContentTerm, GramTerm, LaplacianTerm, Pieces, Reaches, Statistic, Term, VariationTerm
 from impasto.losses.bands import measure
 from impasto.losses.gram import measure_gram
+from impasto.losses.laplacian import fits, laplacian
 from impasto.losses.moments import MomentTerm, measure_moments
 from impasto.losses.pieces import Store
 from impasto.settings import Settings, canonical_layer
@@ -50,6 +51,11 @@ class Objective:
     def layers(self) -> tuple[str, ...]:
         """The network's layers that some term measures."""
         return tuple(dict.fromkeys(part.term.layer for part in self.parts if part.term.layer != PIXELS))
+
+    @property
+    def reach(self) -> int:
+        """How many rows below their own the terms of the picture itself look at."""
+        return max((part.term.reach for part in self.parts if isinstance(part.term, Reaches)), default=0)
 
     def at(self, layer: str) -> list[int]:
         """Which parts' terms measure a layer, by its canonical name or PIXELS: their positions."""
@@ -173,7 +179,9 @@ def build(
     weights = {"content": alpha, "style": beta, "variation": gamma}
     parts: list[Part] = []
     with vgg.exactly():
-        if alpha > 0:
+        if alpha > 0 and settings.content_loss == "laplacian":
+            parts += _edge_parts(settings, content)
+        elif alpha > 0:
             parts += _content_parts(settings, vgg, content, survey, store)
         if beta > 0:
             parts += _style_parts(settings, vgg, styles, list(masks), grams=grams, survey=survey)
@@ -207,6 +215,27 @@ def _content_parts(settings: Settings, vgg: Vgg, content: Tensor, survey: Survey
         term = ContentTerm(name, targets[layer], settings.content_reduction)
         scale = _scale(term.score(still[layer])) if settings.normalize == "targets" else 1.0
         parts.append(Part("content", term, weight / scale))
+    return parts
+
+
+_CELLS_PX: Final = (4, 16)
+"""Of the two Laplacians of the paper's pictures, each of which counts one half."""
+
+_FEWEST_EDGES: Final = 1e-5
+"""The least scale of a Laplacian: a photograph without edges (mist, a wall) does not ask for its noise."""
+
+
+def _edge_parts(settings: Settings, content: Tensor) -> list[Part]:
+    cells = [cell_px for cell_px in _CELLS_PX if fits((content.shape[2], content.shape[3]), cell_px)]
+    if not cells:
+        raise InvalidSettings("content_loss: laplacian needs 12 px a side; enlarge the picture", setting="content_loss")
+    parts = []
+    for cell_px in cells:
+        term = LaplacianTerm(laplacian(content, cell_px), cell_px, settings.content_reduction)
+        still = term.score(measure(term, torch.zeros_like(content)))
+        count = term.target.numel() if settings.content_reduction == "sum" else 1
+        scale = _scale(still, _FEWEST_EDGES * count) if settings.normalize == "targets" else 1.0
+        parts.append(Part("content", term, 1 / (len(cells) * scale)))
     return parts
 
 

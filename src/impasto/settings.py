@@ -159,6 +159,9 @@ class Settings(BaseModel):
     style_loss: Literal["gram", "centered", "moments"] = Field(
         "gram", description="style by Gram matrices, by covariances, or by mean and covariance (Wasserstein-2)"
     )
+    content_loss: Literal["features", "laplacian"] = Field(
+        "features", description="content by a layer's features, or by the picture's edges (Laplacian)"
+    )
     network: PathText = Field("vgg19", description="a network's name, or a weights file")
     pooling: Literal["max", "average"] = Field("max", description="the network's pooling")
     margin: Annotated[int, Field(ge=0, le=64)] = Field(

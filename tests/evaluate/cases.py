@@ -12,6 +12,7 @@ LAYERS: list[dict[str, Any]] = [
     {"content_layers": {"conv1_2": 1.0}, "style_layers": {"conv1_1": 1.0, "conv2_2": 1.0}},
     {"content_layers": {"conv1_1": 1.0}, "style_layers": {"conv1_1": 1.0}},
     {"content_layers": {"conv2_2": 1.0}, "style_layers": {"conv3_4": 1.0, "conv4_1": 1.0}},
+    {"content_loss": "laplacian", "style_layers": {"conv1_2": 1.0, "conv2_1": 1.0}},
 ]
 
 

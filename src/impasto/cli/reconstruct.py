@@ -20,7 +20,7 @@ _LAYER = Annotated[
 
 @takes_options_of_stylize(
     without=(
-        *("content", "styles", "more_styles", "mask", "regions", "strength", "content_weight", "content_layers"),
+        *("content", "styles", "more_styles", "mask", "regions", "strength", "content_weight", "content_layers", "content_loss"),
         *("style_weight", "style_layers", "style_weights", "style_scale", "style_fit"),
     ),
     first=[own("content", _CONTENT), own("layer", _LAYER, "conv4_2")],

@@ -25,6 +25,7 @@ _STYLES = Annotated[
         "regions",
         "content_weight",
         "content_layers",
+        "content_loss",
         "content_reduction",
         "strength",
     ),

@@ -49,17 +49,26 @@ class Account:
             into = pull(term, features, self._slopes[at].to(features.dtype), into)
         return torch.zeros_like(features) if into is None else into
 
-    def see_pixels(self, rgb: Tensor, own: slice | None = None, columns: slice = _ALL) -> None:
-        """Measures the picture itself, [1, 3, H, W], or those of its rows and columns that are our own."""
-        for rows, seen in self._bands(rgb, own):
-            self.see(PIXELS, rows, columns, seen)
+    def see_pixels(self, rgb: Tensor, own: slice | None = None, columns: slice = _ALL, *, above: int = 0) -> None:
+        """Measures the picture itself, [1, 3, H, W], or those of its rows and columns that are our own.
 
-    def pull_pixels(self, rgb: Tensor, gradient: Tensor, own: slice | None = None, columns: slice = _ALL) -> Tensor:
+        `above`: how many of the picture's rows lie above rgb.
+        """
+        for rows, seen in self._bands(rgb, own):
+            self.see(PIXELS, _moved(rows, above), columns, seen)
+
+    def pull_pixels(
+        self, rgb: Tensor, gradient: Tensor, own: slice | None = None, columns: slice = _ALL, *, above: int = 0
+    ) -> Tensor:
         """The gradient, with that of the picture's own terms added in place."""
         for (rows, seen), (_, into) in zip(self._bands(rgb, own), self._bands(gradient, own), strict=True):
-            self.pull(PIXELS, rows, columns, seen, into)
+            self.pull(PIXELS, _moved(rows, above), columns, seen, into)
         return gradient
 
     def _bands(self, rgb: Tensor, own: slice | None) -> Iterator[tuple[slice, Tensor]]:
         terms = [self.objective.parts[at].term for at in self.objective.at(PIXELS)]
         return bands(rgb, terms, own) if terms else iter(())
+
+
+def _moved(rows: slice, by: int) -> slice:
+    return slice(rows.start + by, rows.stop + by)

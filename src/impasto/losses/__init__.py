@@ -2,6 +2,7 @@
 
 from impasto.losses.content import ContentTerm, content_loss
 from impasto.losses.gram import GramTerm, gram_matrix, style_loss
+from impasto.losses.laplacian import LaplacianTerm
 from impasto.losses.pieces import Pieces
 from impasto.losses.statistic import PIXELS, Reaches, Statistic, Term, pull
 from impasto.losses.variation import VariationTerm, total_variation
@@ -10,6 +11,7 @@ __all__ = [
     "PIXELS",
     "ContentTerm",
     "GramTerm",
+    "LaplacianTerm",
     "Pieces",
     "Reaches",
     "Statistic",

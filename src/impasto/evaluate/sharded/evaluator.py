@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import torch
 from torch import Tensor
@@ -25,10 +24,6 @@ from impasto.evaluate.tiled import forward, pulling_core, seeing_core
 from impasto.losses import PIXELS, Statistic
 from impasto.objective import Objective, See
 from impasto.vgg import Vgg
-
-_REACH: Final = 1
-"""Rows below its own that a process needs for the terms of the picture itself (VariationTerm.reach)."""
-
 
 @dataclass(frozen=True)
 class Sharded:
@@ -49,9 +44,10 @@ class Sharded:
         account = Account(self.objective)
         path = self.vgg.path(self.objective.layers)
         margin = margin_px(self.vgg.architecture, path)
+        reach = self.objective.reach
 
         def near(rank: int) -> Span:
-            return self.division.near(rank, above=margin, below=max(margin, _REACH))
+            return self.division.near(rank, above=margin, below=max(margin, reach))
 
         band, seen = self.division.bands[self.shards.rank], near(self.shards.rank)
         own = slice(band.start - seen.start, band.stop - seen.start)
@@ -60,7 +56,7 @@ class Sharded:
             pixels = lend(self.shards, self.division, rgb.detach(), near)
             passages = self._see(account, path, plan, pixels, seen, own)
             total, parts = account.settle(self.shards.merge)
-            gradient = account.pull_pixels(pixels, torch.zeros_like(pixels), own)
+            gradient = account.pull_pixels(pixels, torch.zeros_like(pixels), own, above=seen.start)
             for tile in plan:
                 gradient[_inside(tile, seen)] += passages.pop(0).back(pulling_core(self.vgg, path, tile, account))
             gradient = give_back(self.shards, self.division, gradient, near)
@@ -79,7 +75,7 @@ class Sharded:
         if own.stop == own.start:
             account.see(PIXELS, slice(0, 0), slice(None), pixels)
             show_nothing(self.vgg, path, pixels, account.see)
-        account.see_pixels(pixels, own)
+        account.see_pixels(pixels, own, above=seen.start)
         return [forward(self.vgg, path, tile, pixels[_inside(tile, seen)], account, kept_from=self.kept_from) for tile in plan]
 
 
