@@ -12,23 +12,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import Final, Protocol
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.errors import InvalidSettings
-from impasto.losses import PIXELS, ContentTerm, GramTerm, LaplacianTerm, Pieces, Reaches, Statistic, Term, VariationTerm
+from impasto.losses import PIXELS, ContentTerm, LaplacianTerm, Pieces, Reaches, Statistic, Term, VariationTerm
 from impasto.losses.bands import measure
-from impasto.losses.gram import measure_gram
 from impasto.losses.laplacian import fits, laplacian
-from impasto.losses.moments import MomentTerm, measure_moments
 from impasto.losses.pieces import Store
+from impasto.losses.similarity import SelfSimilarityTerm, self_similarity
+from impasto.losses.styles import KIND_OF, SUMMARIES, SUMS, Kind, mixed, of_nothing, style_term
 from impasto.settings import Settings, canonical_layer
 from impasto.vgg import Vgg
 
 PARTS: Final = ("content", "style", "variation")
+
+_ALL: Final = slice(None)
 
 
 @dataclass(frozen=True)
@@ -113,16 +115,15 @@ class WholeSurvey:
 
 WHOLE: Final = WholeSurvey()
 
-Kind = Literal["gram", "moments"]
-"""What is kept of a style."""
-
 
 def style_grams(vgg: Vgg, style: Tensor, layers: Sequence[str], survey: Survey = WHOLE, kind: Kind = "gram") -> dict[str, Tensor]:
     """One style's own Gram matrices, averaged over positions: {layer: [C, C]}; style: [1, 3, H, W], sRGB-encoded, 0..1.
 
-    `kind`: `moments` are those of (f, 1), [C + 1, C + 1] (losses/moments.py).
+    `kind`: what else is kept of it (losses/styles.py).
     """
-    measure = measure_gram if kind == "gram" else measure_moments
+    if kind not in SUMS:
+        return _summaries(vgg, style, layers, survey, kind)
+    measure = SUMS[kind]
     sums: dict[str, Statistic] = {}
 
     def see(layer: str, rows: slice, columns: slice, features: Tensor) -> None:
@@ -136,6 +137,19 @@ def style_grams(vgg: Vgg, style: Tensor, layers: Sequence[str], survey: Survey =
     return {layer: merged[vgg.architecture.layer(layer)].mean().to(style.dtype) for layer in layers}
 
 
+def _summaries(vgg: Vgg, style: Tensor, layers: Sequence[str], survey: Survey, kind: Kind) -> dict[str, Tensor]:
+    """What is kept of all positions at once."""
+    pieces: dict[str, list[Tensor]] = {}
+
+    def see(layer: str, rows: slice, columns: slice, features: Tensor) -> None:
+        del rows, columns
+        pieces.setdefault(layer, []).append(features.flatten(2).clone())
+
+    survey.show(vgg, style, layers, see)
+    found = {layer: SUMMARIES[kind](torch.cat(pieces.pop(layer), 2)[:, :, None]) for layer in list(pieces)}
+    return {layer: found[vgg.architecture.layer(layer)] for layer in layers}
+
+
 def wide(statistic: Statistic) -> Statistic:
     """In float64, where the device has it: sums of many pieces lose nothing then."""
     total = statistic.total
@@ -146,15 +160,9 @@ Grams = Callable[[Vgg, Tensor, Sequence[str], Survey, Kind], dict[str, Tensor]]
 """What gives the Gram matrices of a style: `style_grams`, or one that remembers what it gave."""
 
 
-def blend(own: Sequence[Mapping[str, Tensor]], weights: Sequence[float] | None) -> dict[str, Tensor]:
-    """The mean of Gram matrices {layer: [C, C]} by weights above 0; None is alike."""
-    if weights is None:
-        return {layer: torch.stack([each[layer] for each in own]).mean(0) for layer in own[0]}
-    shares = [weight / sum(weights) for weight in weights]
-    return {
-        layer: sum((share * each[layer] for share, each in zip(shares, own, strict=True)), start=torch.zeros_like(own[0][layer]))
-        for layer in own[0]
-    }
+def blend(own: Sequence[Mapping[str, Tensor]], weights: Sequence[float] | None, kind: Kind = "gram") -> dict[str, Tensor]:
+    """Of several styles' statistics {layer: …} one, by weights above 0; None is alike."""
+    return {layer: mixed(kind, [each[layer] for each in own], weights) for layer in own[0]}
 
 
 @torch.no_grad()
@@ -212,8 +220,14 @@ def _content_parts(settings: Settings, vgg: Vgg, content: Tensor, survey: Survey
     parts = []
     for name, weight in weights.items():
         layer = vgg.architecture.layer(name)
-        term = ContentTerm(name, targets[layer], settings.content_reduction)
-        scale = _scale(term.score(still[layer])) if settings.normalize == "targets" else 1.0
+        if settings.content_loss == "selfsim":
+            similar = self_similarity(targets[layer][_ALL, _ALL, _ALL, _ALL])
+            term: Term = SelfSimilarityTerm(name, similar, targets[layer].size)
+            nothing = SelfSimilarityTerm(name, similar, targets[layer].size).nothing
+        else:
+            term = ContentTerm(name, targets[layer], settings.content_reduction)
+            nothing = term.score(still[layer])
+        scale = _scale(nothing) / _emphasis(settings.content_loss) if settings.normalize == "targets" else 1.0
         parts.append(Part("content", term, weight / scale))
     return parts
 
@@ -234,7 +248,8 @@ def _edge_parts(settings: Settings, content: Tensor) -> list[Part]:
         term = LaplacianTerm(laplacian(content, cell_px), cell_px, settings.content_reduction)
         still = term.score(measure(term, torch.zeros_like(content)))
         count = term.target.numel() if settings.content_reduction == "sum" else 1
-        scale = _scale(still, _FEWEST_EDGES * count) if settings.normalize == "targets" else 1.0
+        known = _scale(still, _FEWEST_EDGES * count) / _emphasis(settings.content_loss)
+        scale = known if settings.normalize == "targets" else 1.0
         parts.append(Part("content", term, 1 / (len(cells) * scale)))
     return parts
 
@@ -243,7 +258,7 @@ def _style_parts(
     settings: Settings, vgg: Vgg, styles: Iterable[Tensor], masks: Sequence[Tensor | None], *, grams: Grams, survey: Survey
 ) -> list[Part]:
     layers = _positive(settings.style_layers)
-    kind: Kind = "gram" if settings.style_loss == "gram" else "moments"
+    kind = KIND_OF[settings.style_loss]
     own = [grams(vgg, style, list(layers), survey, kind) for style in styles]
     given = masks if len(masks) > 0 else [None] * len(own)
     regions = {id(mask): mask for mask in given}
@@ -251,27 +266,13 @@ def _style_parts(
     for key, mask in regions.items():
         at = [number for number, other in enumerate(given) if id(other) == key]
         weights = None if settings.style_weights is None else [settings.style_weights[number] for number in at]
-        for layer, target in blend([own[number] for number in at], weights).items():
+        for layer, target in blend([own[number] for number in at], weights, kind).items():
             guide, share = (None, 1.0) if mask is None else _guide(mask, vgg.architecture.stride(layer))
             # By its share of the picture, so that a position is pulled as hard as without masks.
-            term = _style_term(settings, layer, target, guide)
-            scale = _scale(term.distance(_nothing(target, kind))) if settings.normalize == "targets" else 1.0
+            term = style_term(settings.style_loss, layer, target, guide)
+            scale = _scale(of_nothing(term)) / _emphasis(settings.style_loss) if settings.normalize == "targets" else 1.0
             parts.append(Part("style", term, share * layers[layer] / scale))
     return parts
-
-
-def _style_term(settings: Settings, layer: str, target: Tensor, guide: Tensor | None) -> GramTerm | MomentTerm:
-    if settings.style_loss == "gram":
-        return GramTerm(layer, target, guide)
-    return MomentTerm(layer, target, settings.style_loss, guide)
-
-
-def _nothing(like: Tensor, kind: Kind) -> Tensor:
-    """The statistic of features that are all 0, averaged."""
-    nothing = torch.zeros_like(like)
-    if kind == "moments":
-        nothing[-1, -1] = 1
-    return nothing
 
 
 def _guide(mask: Tensor, stride: int) -> tuple[Tensor, float]:
@@ -286,6 +287,17 @@ def _guide(mask: Tensor, stride: int) -> tuple[Tensor, float]:
 
 
 _LEAST_SHARE: Final = 1e-6
+
+
+EMPHASIS: Final[Mapping[str, float]] = {"nearest": 0.1, "ot": 0.05, "selfsim": 10.0, "laplacian": 30.0}
+"""With `normalize="targets"`, what makes a strength mean for a loss about what it means for Gram matrices and features.
+
+Chosen by looking at pictures of several pairs; a loss that is not named needs nothing.
+"""
+
+
+def _emphasis(loss: str) -> float:
+    return EMPHASIS.get(loss, 1.0)
 
 
 def _positive(weights: Mapping[str, float]) -> dict[str, float]:

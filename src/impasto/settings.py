@@ -156,11 +156,13 @@ class Settings(BaseModel):
         dict(zip(FIVE_STYLE_LAYERS, (0.3, 0.3, 0.25, 0.12, 0.03), strict=True)),
         description="style layers and their weights λ",
     )
-    style_loss: Literal["gram", "centered", "moments"] = Field(
-        "gram", description="style by Gram matrices, by covariances, or by mean and covariance (Wasserstein-2)"
+    style_loss: Literal["gram", "centered", "moments", "sliced", "histogram", "nearest", "ot"] = Field(
+        "gram",
+        description="style by Gram matrices, by covariances, by mean and covariance (Wasserstein-2), by distributions along "
+        "directions or channels, by nearest neighbours, or by relaxed optimal transport",
     )
-    content_loss: Literal["features", "laplacian"] = Field(
-        "features", description="content by a layer's features, or by the picture's edges (Laplacian)"
+    content_loss: Literal["features", "selfsim", "laplacian"] = Field(
+        "features", description="content by a layer's features, by how alike its positions are, or by the picture's edges"
     )
     network: PathText = Field("vgg19", description="a network's name, or a weights file")
     pooling: Literal["max", "average"] = Field("max", description="the network's pooling")
@@ -249,6 +251,11 @@ class Settings(BaseModel):
         """The margin in use: a tileable picture has no border."""
         return 0 if self.tileable else self.margin
 
+    @property
+    def compares_whole(self) -> bool:
+        """Whether a loss is no sum over positions, so that only a whole picture has it (losses/whole.py)."""
+        return self.style_loss in COMPARED or self.content_loss in COMPARED
+
     def scale_of_style(self, at: int) -> float:
         """The scale of a style by its position."""
         return self.style_scale[at if len(self.style_scale) > 1 else 0]
@@ -265,6 +272,9 @@ class Settings(BaseModel):
         gamma = 4 * VARIATION * s**2 if self.variation_weight is None else self.variation_weight
         return alpha, beta, gamma
 
+
+COMPARED: Final = frozenset({"sliced", "histogram", "nearest", "ot", "selfsim"})
+"""Losses that are no sums over positions."""
 
 STYLE_TO_CONTENT = 35.0
 """k: β/α at strength 0.5, for normalised terms; chosen by looking at many pairs."""

@@ -13,7 +13,9 @@ from tests.samples import painting, photo, tiny_weights
 from torch import Tensor
 
 from impasto import cache
-from impasto.objective import Kind, Survey, blend, style_grams
+from impasto.losses import gram
+from impasto.losses.styles import Kind
+from impasto.objective import Survey, blend, style_grams
 from impasto.presets import resolve
 from impasto.run import Run, gather, style_cache
 from impasto.run.result import result_of
@@ -117,7 +119,7 @@ def test_whatever_changes_the_matrices_is_another_entry(
     assert measured.times == len(cache.entries()) == 2
 
 
-@pytest.mark.parametrize("version", [(style_cache, "ARITHMETIC"), (style_cache.gram, "VERSION")])
+@pytest.mark.parametrize("version", [(style_cache, "ARITHMETIC"), (gram, "VERSION")])
 def test_entries_of_another_version_are_not_read(
     vgg: Vgg, measured: Measured, monkeypatch: pytest.MonkeyPatch, version: tuple[Any, str]
 ) -> None:

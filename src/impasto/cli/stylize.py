@@ -65,8 +65,10 @@ def stylize(
     variation_weight: Annotated[float | None, setting("variation_weight", panel=TERMS, metavar="γ")] = None,
     content_layers: Annotated[str | None, setting("content_layers", panel=TERMS, metavar=LAYERS)] = None,
     style_layers: Annotated[str | None, setting("style_layers", panel=TERMS, metavar=LAYERS)] = None,
-    content_loss: Annotated[str | None, setting("content_loss", panel=TERMS, metavar="features|laplacian")] = None,
-    style_loss: Annotated[str | None, setting("style_loss", panel=TERMS, metavar="gram|centered|moments")] = None,
+    content_loss: Annotated[str | None, setting("content_loss", panel=TERMS, metavar="features|selfsim|laplacian")] = None,
+    style_loss: Annotated[
+        str | None, setting("style_loss", panel=TERMS, metavar="gram|centered|moments|sliced|histogram|nearest|ot")
+    ] = None,
     normalize: Annotated[str | None, setting("normalize", panel=TERMS, metavar="targets|none")] = None,
     content_reduction: Annotated[str | None, setting("content_reduction", panel=TERMS, metavar="mean|sum")] = None,
     variation_reduction: Annotated[str | None, setting("variation_reduction", panel=TERMS, metavar="mean|sum")] = None,

@@ -1,7 +1,7 @@
 """The account of one evaluation: each term's statistic, gathered piece by piece; then its slope, handed out piece by piece.
 
 A piece is some rows and columns of a layer.  Statistics add over positions, so it does not matter what the pieces are, as long as
-every position comes once.
+every position comes once.  The features of layers that are compared as a whole are kept, and their slope is cut into pieces.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from impasto.losses import PIXELS, Statistic, pull
+from impasto.losses import PIXELS, Compares, Statistic, kept, pull
 from impasto.losses.bands import bands
 from impasto.objective import Objective, wide
 
@@ -25,12 +25,18 @@ class Account:
     def __init__(self, objective: Objective) -> None:
         self.objective = objective
         self._statistics: dict[int, Statistic] = {}
+        self._kept: dict[str, list[Tensor]] = {}
         self._slopes: list[Tensor] = []
 
     def see(self, layer: str, rows: slice, columns: slice, features: Tensor) -> None:
         """Measures a piece; `rows` and `columns` are its place in the whole layer, features [1, C, rows, columns]."""
-        for at in self.objective.at(layer):
-            statistic = wide(self.objective.parts[at].term.part(rows, columns).measure(features))
+        terms = {at: self.objective.parts[at].term for at in self.objective.at(layer)}
+        if any(isinstance(term, Compares) for term in terms.values()):
+            self._kept.setdefault(layer, []).append(features.clone())
+        for at, term in terms.items():
+            if isinstance(term, Compares):
+                continue
+            statistic = wide(term.part(rows, columns).measure(features))
             self._statistics[at] = self._statistics[at] + statistic if at in self._statistics else statistic
 
     def settle(self, merge: Callable[[Sequence[Statistic]], list[Statistic]] = list) -> tuple[Tensor, dict[str, Tensor]]:
@@ -38,6 +44,10 @@ class Account:
 
         `merge` adds what others saw.
         """
+        for layer in list(self._kept):
+            features = kept(self._kept.pop(layer))
+            compared = (at for at in self.objective.at(layer) if isinstance(self.objective.parts[at].term, Compares))
+            self._statistics.update(dict.fromkeys(compared, features))
         statistics = merge([self._statistics[at] for at in range(len(self.objective.parts))])
         total, parts, self._slopes = self.objective.slopes(statistics)
         return total, parts
@@ -45,8 +55,12 @@ class Account:
     def pull(self, layer: str, rows: slice, columns: slice, features: Tensor, into: Tensor | None) -> Tensor:
         """The gradient of the layer's terms at a piece, added to `into` in place where given."""
         for at in self.objective.at(layer):
-            term = self.objective.parts[at].term.part(rows, columns)
-            into = pull(term, features, self._slopes[at].to(features.dtype), into)
+            term, slope = self.objective.parts[at].term, self._slopes[at].to(features.dtype)
+            if isinstance(term, Compares):
+                own = slope[:, :, rows, columns]
+                into = own.clone() if into is None else into.add_(own)
+            else:
+                into = pull(term.part(rows, columns), features, slope, into)
         return torch.zeros_like(features) if into is None else into
 
     def see_pixels(self, rgb: Tensor, own: slice | None = None, columns: slice = _ALL, *, above: int = 0) -> None:

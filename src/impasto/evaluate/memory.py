@@ -19,7 +19,7 @@ from impasto.evaluate.allocator import LARGEST_KEPT
 from impasto.evaluate.geometry import margin_px, tiles
 from impasto.evaluate.passage import recomputed
 from impasto.losses import PIXELS
-from impasto.settings import Settings
+from impasto.settings import COMPARED, Settings
 from impasto.vgg import Vgg
 
 FORWARD: Final = 0.45
@@ -47,6 +47,9 @@ _LARGE_BLOCK: Final = 32
 
 PICTURE: Final = 12
 """Bytes a pixel of a picture in float32."""
+
+_WHILE_COMPARED: Final = 8
+"""Copies of a layer's features that are there while a loss compares them as a whole: projections, goals, differences, slopes."""
 
 _HISTORIES: Final = (20, 10, 5)
 _LONGER_WITH: Final = {20: 1.005, 10: 1.01, 5: 1.02}
@@ -158,7 +161,7 @@ class Demand:
         wraps = self.settings.tileable
         around = 2 * margin_px(self.vgg.architecture, path) if wraps else 0
         yield None, [(size[0] + around) * (size[1] + around)]
-        if not path:
+        if not path or self.settings.compares_whole:
             return
         stride, seen = self.vgg.architecture.stride(path[-1]), {1}
         for parts in range(2, max(3, max(size) // _SMALLEST_TILE_PX + 1)):
@@ -173,7 +176,7 @@ class Demand:
         standing = (sum(windows) - windows[0]) * kept.bytes + windows[0] * (max(kept.bytes, kept.bytes_again) + self._buffers)
         # Beside the features: x, its gradient, both of the step before, and the best picture.
         resting = 0 if on_disk else PICTURE * 3 + self._pairs(history) + self._targets_per_pixel
-        evaluated = standing + pixels * (PICTURE * 2 + resting)
+        evaluated = standing + pixels * (PICTURE * 2 + resting + self._compared_per_pixel)
         # On disk: x, the direction in place of the gradient, and the metric's waves.
         stepped = pixels * (PICTURE * 3.5 if on_disk else self._stepped(history) + self._targets_per_pixel)
         # At a level's entry: the content, a copy of it with its margin, and the start.
@@ -202,6 +205,18 @@ class Demand:
         named = {self.vgg.architecture.layer(name) for name, weight in self.settings.content_layers.items() if weight > 0}
         convs = {conv.name: conv for conv in self.vgg.architecture.convs}
         return sum(4 * convs[name].channels_out / convs[name].stride ** 2 for name in named)
+
+    @property
+    def _compared_per_pixel(self) -> float:
+        """Features that are compared as a whole, and their slopes; and what is made of the largest layer while it is scored."""
+        named: set[str] = set()
+        if self.settings.style_loss in COMPARED:
+            named |= {name for name, weight in self.settings.style_layers.items() if weight > 0}
+        if self.settings.content_loss in COMPARED:
+            named |= {name for name, weight in self.settings.content_layers.items() if weight > 0}
+        layers = {self.vgg.architecture.layer(name) for name in named}
+        each = [4 * conv.channels_out / conv.stride**2 for conv in self.vgg.architecture.convs if conv.name in layers]
+        return 2 * sum(each) + _WHILE_COMPARED * max(each, default=0)
 
     @property
     def _number(self) -> float:

@@ -21,7 +21,7 @@ from impasto.evaluate.evaluation import Evaluation, evaluation
 from impasto.evaluate.geometry import Tile, margin_px, margins_px, tiles, trims
 from impasto.evaluate.passage import Passage, Pull
 from impasto.evaluate.wrap import folded, wrapped
-from impasto.losses import Statistic
+from impasto.losses import Statistic, require_sums
 from impasto.objective import Objective, See
 from impasto.vgg import Vgg
 from impasto.vgg.features import See as RowsSee
@@ -43,13 +43,18 @@ class Tiled:
     wraps: bool = False
 
     def __call__(self, rgb: Tensor) -> Evaluation:
-        """J, its parts and its gradient at rgb [1, 3, H, W], sRGB-encoded, 0..1."""
+        """J, its parts and its gradient at rgb [1, 3, H, W], sRGB-encoded, 0..1.
+
+        Raises InvalidSettings in several tiles for a term that is no sum over positions.
+        """
         rgb = rgb.detach()
         size = (rgb.shape[2], rgb.shape[3])
         account = Account(self.objective)
         path = self.vgg.path(self.objective.layers)
         plan = tiles(size, self.tile_px, self.vgg.architecture, path, wraps=self.wraps) if path else []
         around = margin_px(self.vgg.architecture, path) if self.wraps else 0
+        if len(plan) > 1:
+            require_sums([part.term for part in self.objective.parts], by="tiles")
         with torch.no_grad(), self.vgg.exactly():
             canvas, edged = rgb, rgb
             own: tuple[slice | None, slice] = (None, slice(None))

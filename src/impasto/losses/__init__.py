@@ -6,9 +6,11 @@ from impasto.losses.laplacian import LaplacianTerm
 from impasto.losses.pieces import Pieces
 from impasto.losses.statistic import PIXELS, Reaches, Statistic, Term, pull
 from impasto.losses.variation import VariationTerm, total_variation
+from impasto.losses.whole import Compares, kept, require_sums
 
 __all__ = [
     "PIXELS",
+    "Compares",
     "ContentTerm",
     "GramTerm",
     "LaplacianTerm",
@@ -19,7 +21,9 @@ __all__ = [
     "VariationTerm",
     "content_loss",
     "gram_matrix",
+    "kept",
     "pull",
+    "require_sums",
     "style_loss",
     "total_variation",
 ]

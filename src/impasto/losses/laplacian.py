@@ -1,7 +1,7 @@
 """Content by edges: J = Σ (D(p(x_C)) − D(p(x_G)))² / n, with D the discrete Laplacian and p the mean over cells of the picture.
 
-Li, Xu, Nie, Chua: Laplacian-Steered Neural Style Transfer, 2017 (arXiv 1707.01253), eq. 3, there not averaged.  As there, the
-channels' Laplacians are summed.  Cells at the border have no Laplacian here, where the paper takes zeros beyond: a frame is no edge.
+Li, Xu, Nie, Chua: Laplacian-Steered Neural Style Transfer, 2017 (arXiv 1707.01253), there a sum.  The channels are
+added first, so colours are free.  Cells at the border have no Laplacian here: a frame is no edge.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ class Pieces:
 
     def __init__(self, size: tuple[int, int], *, store: Store | None = None) -> None:
         """`size`: height and width of the whole layer."""
-        self._size = size
+        self.size = size
         self._store = store
         self._pieces: list[tuple[int, int, Tensor]] = []
         self._out: Tensor | None = None
@@ -31,7 +31,7 @@ class Pieces:
     @property
     def shape(self) -> torch.Size:
         """[1, C, H, W] of the whole."""
-        return torch.Size((1, self._pieces[0][2].shape[1], *self._size))
+        return torch.Size((1, self._pieces[0][2].shape[1], *self.size))
 
     def add(self, rows: slice, columns: slice, features: Tensor) -> None:
         """Keeps a copy of the features [1, C, rows, columns] at some rows and columns."""
@@ -48,8 +48,8 @@ class Pieces:
     def __getitem__(self, at: tuple[slice, slice, slice, slice]) -> Tensor:
         """The features at `[:, :, rows, columns]`, good until others are asked for; ValueError if some are missing."""
         _, _, rows, columns = at
-        top, bottom, _ = rows.indices(self._size[0])
-        left, right, _ = columns.indices(self._size[1])
+        top, bottom, _ = rows.indices(self.size[0])
+        left, right, _ = columns.indices(self.size[1])
         found: list[tuple[int, int, Tensor]] = []
         for row, column, features in self._pieces:
             low, high = max(top, row), min(bottom, row + features.shape[2])

@@ -24,6 +24,7 @@ from impasto.evaluate.geometry import margin_px
 from impasto.evaluate.memory import Plan
 from impasto.images import resize
 from impasto.losses import PIXELS
+from impasto.losses.whole import ADVICE
 from impasto.objective import WHOLE, Survey
 from impasto.optimize import Adam, Bounds, Lbfgs, Loop, Optimizer, Rollback, Spectrum, Vectors
 from impasto.run import levels, style_cache
@@ -90,6 +91,8 @@ class Run:
             levels.check_tileable(self.levels[-1].size, self.stride)
             if together is not None:
                 raise InvalidSettings("a tileable picture is made by one process; start it without torchrun", setting="tileable")
+        if settings.compares_whole and together is not None:
+            raise InvalidSettings(ADVICE.format(by="several processes"), setting="style_loss")
         self.scratch = Path(tempfile.gettempdir())
         """The folder for vectors that do not fit into memory."""
 

@@ -17,9 +17,9 @@ from safetensors.torch import save
 from torch import Tensor
 
 from impasto import cache
-from impasto.losses import gram
+from impasto.losses.styles import Kind, version_of
 from impasto.manifest import describe_device
-from impasto.objective import WHOLE, Kind, Survey, style_grams
+from impasto.objective import WHOLE, Survey, style_grams
 from impasto.vgg import Vgg
 
 ARITHMETIC: Final = 4
@@ -48,7 +48,7 @@ def _key(vgg: Vgg, style: Tensor, layers: Sequence[str], survey: Survey, kind: K
         "layers": list(layers),
         "survey": survey.name,
         "network": [vgg.weights.sha256, repr(vgg.weights.convention), vgg.pooling],
-        "statistic": [kind, gram.VERSION],
+        "statistic": version_of(kind),
         "arithmetic": [
             ARITHMETIC,
             vgg.arithmetic,

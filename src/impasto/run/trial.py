@@ -12,7 +12,8 @@ from torch import Tensor
 
 from impasto.evaluate import Evaluator
 from impasto.images import fit
-from impasto.objective import Kind, Objective, Survey, build
+from impasto.losses.styles import Kind, stand_in
+from impasto.objective import Objective, Survey, build
 from impasto.optimize import Optimizer
 from impasto.run.pace import ENTRY, Cost, Pace, Work
 from impasto.settings import Settings
@@ -54,11 +55,10 @@ def goal_of_noise(settings: Settings, vgg: Vgg, x: Tensor) -> Objective:
 
 
 def _unmeasured(vgg: Vgg, style: Tensor, layers: Sequence[str], survey: Survey, kind: Kind) -> dict[str, Tensor]:
-    """Gram matrices of no style: what a step costs does not depend on them."""
+    """Statistics of no style: what a step costs does not depend on them."""
     del style, survey
-    more = 0 if kind == "gram" else 1
-    channels = {conv.name: conv.channels_out + more for conv in vgg.architecture.convs}
-    return {layer: torch.eye(channels[vgg.architecture.layer(layer)], device=vgg.device) for layer in layers}
+    channels = {conv.name: conv.channels_out for conv in vgg.architecture.convs}
+    return {layer: stand_in(kind, channels[vgg.architecture.layer(layer)]).to(vgg.device) for layer in layers}
 
 
 def pace_of(

@@ -21,9 +21,10 @@ from impasto.evaluate.sharded.bands import give_back, lend
 from impasto.evaluate.sharded.division import Division, divide, rows
 from impasto.evaluate.sharded.group import Shards
 from impasto.evaluate.tiled import forward, pulling_core, seeing_core
-from impasto.losses import PIXELS, Statistic
+from impasto.losses import PIXELS, Statistic, require_sums
 from impasto.objective import Objective, See
 from impasto.vgg import Vgg
+
 
 @dataclass(frozen=True)
 class Sharded:
@@ -40,7 +41,11 @@ class Sharded:
     kept_from: str | None = PIXELS
 
     def __call__(self, rgb: Tensor) -> Evaluation:
-        """J and its parts for all, and the gradient at the band rgb [1, 3, rows, W], sRGB-encoded, 0..1, none or more rows."""
+        """J and its parts for all, and the gradient at the band rgb [1, 3, rows, W], sRGB-encoded, 0..1, none or more rows.
+
+        Raises InvalidSettings for a term that is no sum over positions.
+        """
+        require_sums([part.term for part in self.objective.parts], by="several processes")
         account = Account(self.objective)
         path = self.vgg.path(self.objective.layers)
         margin = margin_px(self.vgg.architecture, path)
