@@ -289,7 +289,7 @@ def _guide(mask: Tensor, stride: int) -> tuple[Tensor, float]:
 _LEAST_SHARE: Final = 1e-6
 
 
-EMPHASIS: Final[Mapping[str, float]] = {"nearest": 0.1, "ot": 0.05, "selfsim": 10.0, "laplacian": 30.0}
+EMPHASIS: Final[Mapping[str, float]] = {"nearest": 0.15, "ot": 0.05, "selfsim": 20.0, "laplacian": 500.0}
 """With `normalize="targets"`, what makes a strength mean for a loss about what it means for Gram matrices and features.
 
 Chosen by looking at pictures of several pairs; a loss that is not named needs nothing.

@@ -15,13 +15,15 @@ from torch import Tensor
 from impasto.errors import InvalidSettings
 from impasto.evaluate import Tiled, TiledSurvey, Whole
 from impasto.evaluate.memory import Demand
+from impasto.evaluate.sharded import Sharded, divide
 from impasto.losses import Compares, matching, sliced
 from impasto.losses.matching import cosine_distance, nearest_distance, pairs, samples_of, some_positions, union
 from impasto.losses.similarity import SelfSimilarityTerm, self_similarity
 from impasto.losses.sliced import at_levels, directions, matched
 from impasto.losses.styles import KIND_OF, SUMMARIES, SUMS, Loss, StyleTerm, mixed, of_nothing, style_term, version_of
-from impasto.objective import EMPHASIS, build, style_grams
+from impasto.objective import EMPHASIS, Objective, build, style_grams
 from impasto.presets import resolve
+from impasto.run import Run, gather
 from impasto.vgg import Vgg
 
 LOSSES: list[Loss] = ["sliced", "histogram", "nearest", "ot"]
@@ -140,12 +142,11 @@ def test_nearest_neighbours_are_those_of_all_distances(monkeypatch: pytest.Monke
     assert torch.equal(found.to_picture, table.argmin(0))
 
 
-def test_how_strong_features_are_does_not_matter_to_directions() -> None:
+def test_nearest_neighbours_do_not_depend_on_mean_and_strength_of_features() -> None:
     f, samples = features().flatten(2)[0].T, features(seed=1).flatten(2)[0].T
     weight = torch.full((42,), 1 / 42, dtype=torch.float64)
-    mean = samples.mean(0)
     near = nearest_distance(f, samples, weight)
-    assert float(nearest_distance((f - mean) * 3 + mean, samples, weight)) == pytest.approx(float(near), rel=1e-9)
+    assert float(nearest_distance(3 * f + torch.arange(5), samples, weight)) == pytest.approx(float(near), rel=1e-9)
 
 
 def test_no_more_than_a_thousand_positions_are_kept_of_a_style() -> None:
@@ -242,6 +243,50 @@ def test_one_tile_is_the_whole_recomputed(case: dict[str, Any], kept_from: str |
 def test_tiles_are_refused_with_what_to_do(tiny_vgg: Vgg, case: dict[str, Any]) -> None:
     with pytest.raises(InvalidSettings, match="so tiles cannot compute it; use a smaller --size, or a loss that is a sum"):
         Tiled(tiny_vgg, objective(tiny_vgg, case), 32)(X)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_several_processes_are_refused(tiny_vgg: Vgg, case: dict[str, Any]) -> None:
+    shards: Any = None
+    with pytest.raises(InvalidSettings, match="so several processes cannot compute it"):
+        Sharded(tiny_vgg, objective(tiny_vgg, case), shards, divide((44, 52), [1, 1], stride=16))(X)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_run_of_several_processes_is_refused_before_it_begins(case: dict[str, Any]) -> None:
+    together: Any = object()
+    settings = resolve({"size": 64, **case})
+    with pytest.raises(InvalidSettings, match="so several processes cannot compute it"):
+        Run(settings, gather(photo(48, 64), [painting(48, 64)], settings), Vgg(tiny_weights()), together=together)
+
+
+def test_too_little_memory_is_said_with_what_to_do() -> None:
+    settings = resolve({"size": 2000, "memory": "64MB", "style_loss": "ot"})
+    run = Run(settings, gather(photo(60, 80), [painting(60, 80)], settings), Vgg(tiny_weights()))
+    with pytest.raises(InvalidSettings, match="smaller --size, or losses that are sums, which go in tiles"):
+        run.budget.check()
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_masks_say_where_a_style_pulls(tiny_vgg: Vgg, loss: Loss) -> None:
+    """To the left of a mask that is white to the right, only the photograph does, beyond what layers see."""
+    mask = torch.zeros(44, 52, dtype=torch.float64)
+    mask[:, 36:] = 1
+    goal = objective(tiny_vgg, {"style_loss": loss, "style_layers": {"conv1_1": 1.0, "conv2_1": 1.0}}, masks=[mask])
+    styled = Objective([part for part in goal.parts if part.part == "style"], goal.weights)
+    gradient = Whole(tiny_vgg, styled)(X).gradient
+    assert float(gradient[..., :28].abs().max()) == 0
+    assert float(gradient[..., 36:].abs().max()) > 0
+
+
+def test_a_tileable_picture_has_them_too() -> None:
+    settings = resolve(
+        {"size": "64x48", "levels": 1, "iterations": 3, "content_weight": 0.0, "tileable": True, "style_loss": "sliced"}
+    )
+    style = painting(48, 64)
+    run = Run(settings, gather(style, [style], settings), Vgg(tiny_weights(), pooling=settings.pooling))
+    losses = [step.loss for step in run]
+    assert losses[-1] < losses[0]
 
 
 @pytest.mark.parametrize("style_loss", get_args(Loss))

@@ -2,9 +2,9 @@
 
 With s_j some of the style's positions, D(f, s) = 1 − cos(f, s):
 
-- nearest: J = (1/n) Σ_i min_j D(f_i − μ_S, s_j − μ_S), μ_S the mean of the s_j (Kolkin et al., Neural Neighbor Style Transfer,
-  2022, arXiv 2203.13215, without its augmentations and its colours).  The paper centres both sides by their own means; by
-  the style's, a picture's own mean counts too.
+- nearest: J = (1/n) Σ_i min_j D(f_i − μ, s_j − μ_S), μ and μ_S the means (Kolkin et al., Neural Neighbor Style Transfer, 2022,
+  arXiv 2203.13215, without its augmentations and its colours).  Each side is centred by its own mean: by the style's, all of a
+  pale picture would be nearest to few of the style's positions, and take one colour.
 - ot: J = max((1/n) Σ_i min_j D, (1/m) Σ_j min_i D) + |μ − μ_S|₁/|μ_S|₁ + |Σ − Σ_S|₁/|Σ_S|₁ (Kolkin, Salavon, Shakhnarovich,
   Style Transfer by Relaxed Optimal Transport and Self-Similarity, 2019, arXiv 1904.12785, eq. 2 to 4 and its moments, without its
   palette).  There the moments are divided by numbers of channels; relative to the style's they mean the same at any layer.
@@ -99,8 +99,7 @@ def cosine_distance(rows: Tensor, samples: Tensor, at: Tensor | None = None) -> 
 
 def nearest_distance(rows: Tensor, samples: Tensor, weight: Tensor) -> Tensor:
     """Of rows [n, C] to samples [m, C], weighted [n]; formula above."""
-    mean = samples.mean(0)
-    rows, samples = rows - mean, samples - mean
+    rows, samples = rows - weight @ rows, samples - samples.mean(0)
     with torch.no_grad():
         to_style = pairs(rows, samples).to_style
     return (weight * cosine_distance(rows, samples, to_style)).sum()

@@ -91,9 +91,10 @@ class Budget:
         need = (least.memory + self.base_bytes) / (1 - _SPARE)
         if allowed is not None and allowed < need:
             share = "" if self._band is None else "each process's part of "
+            or_a_sum = ", or losses that are sums, which go in tiles (docs/losses.md)" if self.settings.compares_whole else ""
             raise InvalidSettings(
                 f"memory: {share}{size[1]}x{size[0]} needs at least {need / 1e9:.2f} GB, and {allowed / 1e9:.2f} GB are "
-                f"allowed; allow more, or choose a smaller --size",
+                f"allowed; allow more, or choose a smaller --size{or_a_sum}",
                 setting="memory",
             )
         return least
