@@ -114,10 +114,9 @@ def test_weights_of_1_are_no_weights() -> None:
 
 
 def test_matching_some_directions_at_a_time_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    values, quantiles = features().flatten(2)[0], features(seed=1).flatten(2)[0].sort(1).values
-    expected = matched(values, quantiles)
+    expected = loss_of("sliced", features(), features(seed=1))
     monkeypatch.setattr(sliced, "_NUMBERS", 84)
-    assert torch.equal(matched(values, quantiles), expected)
+    assert loss_of("sliced", features(), features(seed=1)) == pytest.approx(expected, rel=1e-12)
 
 
 def test_quantiles_in_between_are_numpys() -> None:
@@ -129,7 +128,7 @@ def test_quantiles_in_between_are_numpys() -> None:
 
 def test_directions_are_of_length_1_and_span_all() -> None:
     along = directions(7).double()
-    torch.testing.assert_close(along @ along.T @ along, 2 * along, atol=1e-6, rtol=0)
+    torch.testing.assert_close(along @ along.T, torch.eye(7, dtype=torch.float64), atol=1e-6, rtol=0)
     assert torch.equal(directions(7), directions(7))
 
 
@@ -153,7 +152,7 @@ def test_no_more_than_a_thousand_positions_are_kept_of_a_style() -> None:
     large = features(channels=2, height=60, width=60)
     assert samples_of(large).shape == (1024, 2)
     assert len(some_positions(3600).unique()) == 1024
-    assert SUMMARIES["sliced"](large).shape == (4, 1024)
+    assert SUMMARIES["sliced"](large).shape == (2, 1024)
 
 
 @pytest.mark.parametrize("kind", ["sliced", "histogram", "samples"])

@@ -48,8 +48,8 @@ _LARGE_BLOCK: Final = 32
 PICTURE: Final = 12
 """Bytes a pixel of a picture in float32."""
 
-_WHILE_COMPARED: Final = 8
-"""Copies of a layer's features that are there while a loss compares them as a whole: projections, goals, differences, slopes."""
+_WHILE_COMPARED: Final = {"sliced": 2, "histogram": 2, "nearest": 10, "ot": 10, "selfsim": 2}
+"""Copies of a layer's features that are there while a loss compares them as a whole; measured at 384 and 640 px."""
 
 _HISTORIES: Final = (20, 10, 5)
 _LONGER_WITH: Final = {20: 1.005, 10: 1.01, 5: 1.02}
@@ -209,14 +209,15 @@ class Demand:
     @property
     def _compared_per_pixel(self) -> float:
         """Features that are compared as a whole, and their slopes; and what is made of the largest layer while it is scored."""
-        named: set[str] = set()
-        if self.settings.style_loss in COMPARED:
-            named |= {name for name, weight in self.settings.style_layers.items() if weight > 0}
-        if self.settings.content_loss in COMPARED:
-            named |= {name for name, weight in self.settings.content_layers.items() if weight > 0}
-        layers = {self.vgg.architecture.layer(name) for name in named}
-        each = [4 * conv.channels_out / conv.stride**2 for conv in self.vgg.architecture.convs if conv.name in layers]
-        return 2 * sum(each) + _WHILE_COMPARED * max(each, default=0)
+        settings, convs = self.settings, {conv.name: conv for conv in self.vgg.architecture.convs}
+        kept, most = 0.0, 0.0
+        for loss, weights in ((settings.style_loss, settings.style_layers), (settings.content_loss, settings.content_layers)):
+            if loss in COMPARED:
+                layers = [convs[self.vgg.architecture.layer(name)] for name, weight in weights.items() if weight > 0]
+                each = [4 * conv.channels_out / conv.stride**2 for conv in layers]
+                kept += 2 * sum(each)
+                most = max([most, *(_WHILE_COMPARED[loss] * numbers for numbers in each)])
+        return kept + most
 
     @property
     def _number(self) -> float:

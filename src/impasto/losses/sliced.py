@@ -2,8 +2,8 @@
 
 J = 1/(K·n) Σ_k Σ_i (sort(⟨f, d_k⟩)_i − Q_k((i + ½)/n))², with Q_k the style's quantiles along d_k.
 
-- sliced: K = 2·C directions all around (Heitz et al., A Sliced Wasserstein Loss for Neural Texture Synthesis, 2021, arXiv
-  2006.07229).  They are fixed, where the paper draws new ones each step: L-BFGS needs one function.
+- sliced: K = C directions at right angles, turned at random (Heitz et al., A Sliced Wasserstein Loss for Neural Texture
+  Synthesis, 2021, arXiv 2006.07229).  They are fixed, where the paper draws new ones each step: L-BFGS needs one function.
 - histogram: the directions are the channels (Risser, Wilmot, Barnes 2017, arXiv 1701.08893: the distance to the features
   whose histograms were matched).  Quantiles stand for the histograms: they have no bins, and blend.
 """
@@ -12,35 +12,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from impasto.losses.statistic import Statistic
 from impasto.losses.whole import features_of, kept
 
 Directions = Literal["sliced", "histogram"]
 
-VERSION: Final = 1
-"""Of quantiles and directions, for those that were kept from before."""
+VERSION: Final = 2
+"""Of quantiles and directions: one more whenever these change, so that none which were kept from before are taken for them."""
 
 _MOST: Final = 1024
 """Quantiles of a style: as many as it has positions, up to this."""
 
-_SETS: Final = 2
-"""Of C directions each: one set sees C numbers of a covariance that has C·(C + 1)/2."""
-
-_NUMBERS: Final = 1 << 23
-"""Projections that are sorted at a time: 32 MB, and as much again twice for where they come from."""
+_NUMBERS: Final = 1 << 20
+"""Projections that are sorted at a time: 4 MB, and some ten times that while they get their quantiles."""
 
 
 @cache
 def directions(channels: int) -> Tensor:
-    """[K, C] in float32 on the CPU: sets of vectors at right angles to each other, the sets turned at random, always alike."""
+    """[C, C] in float32 on the CPU: vectors at right angles to each other, turned at random, always alike."""
     generator = torch.Generator().manual_seed(0)
-    sets = [torch.randn(channels, channels, generator=generator, dtype=torch.float64) for _ in range(_SETS)]
-    return torch.cat([torch.linalg.qr(one)[0].T for one in sets]).float()
+    found: Tensor = torch.linalg.qr(torch.randn(channels, channels, generator=generator, dtype=torch.float64))[0].float()
+    return found
 
 
 def projected(features: Tensor, along: Directions) -> Tensor:
@@ -72,25 +70,59 @@ def resampled(quantiles: Tensor, count: int) -> Tensor:
 
 def matched(values: Tensor, quantiles: Tensor, weight: Tensor | None = None) -> Tensor:
     """What each of values [K, n] becomes when they get the quantiles [K, Q]; weight: [n], 0 or more, or None for 1."""
-    found = torch.empty_like(values)
-    step = max(1, _NUMBERS // max(1, values.shape[1]))
-    for some in (slice(start, start + step) for start in range(0, len(values), step)):
-        order = values[some].argsort(1)
-        if weight is None:
-            levels = _levels(values.shape[1], values.device)
-        else:
-            mass = weight.double()[order] if values.device.type != "mps" else weight[order]
-            levels = (mass.cumsum(1) - mass / 2) / mass.sum(1, keepdim=True)
-        found[some] = torch.empty_like(values[some]).scatter_(1, order, at_levels(quantiles[some], levels))
+    order = values.argsort(1)
+    if weight is None:
+        levels = _levels(values.shape[1], values.device)
+    else:
+        mass = weight[order] if values.device.type == "mps" else weight.double()[order]
+        levels = (mass.cumsum(1) - mass / 2) / mass.sum(1, keepdim=True)
+    return torch.empty_like(values).scatter_(1, order, at_levels(quantiles, levels))
+
+
+class _Distance(torch.autograd.Function):
+    """The distance and, found with it, its slope at the features: so nothing is kept of projections and their orders.
+
+    Which quantile a position gets is a constant of the slope, as it may: it is the one for which the distance is least.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, quantiles: Tensor, along: Tensor | None, weight: Tensor | None) -> Tensor:
+        share = 1 / rows.shape[1] if weight is None else weight / weight.sum()
+        slope, total = torch.zeros_like(rows), rows.new_zeros(())
+        step = max(1, _NUMBERS // max(1, rows.shape[1]))
+        for some in (slice(start, start + step) for start in range(0, len(quantiles), step)):
+            values = rows[some] if along is None else along[some] @ rows
+            away = values - matched(values, quantiles[some], weight)
+            total += (away.square() * share).sum()
+            away *= share
+            if along is None:
+                slope[some] += away
+            else:
+                slope.addmm_(along[some].T, away)
+        ctx.save_for_backward(slope.mul_(2 / len(quantiles)))
+        return total / len(quantiles)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None, None]:
+        (slope,) = ctx.saved_tensors
+        return upstream * slope, None, None, None
+
+
+def sliced_distance(features: Tensor, quantiles: Tensor, along: Directions, weight: Tensor | None = None) -> Tensor:
+    """Of features [1, C, H, W] to quantiles [K, Q]; weight: [H, W], 0 or more, or None for 1.
+
+    Raises ValueError for quantiles along another number of directions.
+    """
+    rows = features[0].flatten(1)
+    vectors = None if along == "histogram" else directions(len(rows)).to(rows)
+    count = len(rows) if vectors is None else len(vectors)
+    if count != len(quantiles):
+        raise ValueError(f"expected quantiles along {count} directions, got {len(quantiles)}")
+    found: Tensor = _Distance.apply(  # type: ignore[no-untyped-call]
+        rows, quantiles.to(rows), vectors, None if weight is None else weight.flatten().to(rows)
+    )
     return found
-
-
-def sliced_distance(values: Tensor, quantiles: Tensor, weight: Tensor | None = None) -> Tensor:
-    """The mean of squares between values [K, n] and what they become; the order is a constant of the gradient, as it may."""
-    with torch.no_grad():
-        goal = matched(values, quantiles, weight)
-    squares = (values - goal).square().mean(0)
-    return squares.mean() if weight is None else (squares * weight).sum() / weight.sum()
 
 
 @dataclass(frozen=True)
@@ -104,8 +136,7 @@ class SlicedTerm:
 
     def compare(self, features: Tensor) -> Tensor:
         """The distance of features [1, C, H, W]."""
-        weight = None if self.guide is None else self.guide.flatten().to(features.dtype)
-        return sliced_distance(projected(features, self.along), self.target.to(features.dtype), weight)
+        return sliced_distance(features, self.target, self.along, self.guide)
 
     def measure(self, features: Tensor, weight: Tensor | None = None) -> Statistic:
         """The features themselves."""
