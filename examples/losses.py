@@ -22,10 +22,12 @@ def main(size: int = 160, target: Path = Path("output/losses.jpg"), **settings: 
     """Makes nine pictures of that size, and puts them side by side, five above and four below."""
     photo, flow = HERE / "photos" / "temple.jpg", HERE / "styles" / "flow.jpg"
     chosen = [{"style_loss": loss} for loss in STYLE_LOSSES] + [{"content_loss": loss} for loss in CONTENT_LOSSES]
-    made = [impasto.stylize(photo, flow, **{"size": size, **loss, **settings}).rgb for loss in chosen]
+    made = [
+        impasto.stylize(photo, flow, **{"size": size, "levels": 2, "iterations": 40, **loss, **settings}).rgb for loss in chosen
+    ]
     above, below = torch.cat(made[:5], 2), torch.cat([*made[5:], torch.ones_like(made[0])], 2)
     target.parent.mkdir(exist_ok=True)
-    return write(target, torch.cat([above, below], 1), quality=75, overwrite=True)
+    return write(target, torch.cat([above, below], 1), quality=60, overwrite=True)
 
 
 if __name__ == "__main__":
