@@ -49,7 +49,8 @@ PICTURE: Final = 12
 """Bytes a pixel of a picture in float32."""
 
 _WHILE_COMPARED: Final = {"sliced": 2, "histogram": 2, "nearest": 10, "ot": 10, "selfsim": 2}
-"""Copies of a layer's features that are there while a loss compares them as a whole; measured at 384 and 640 px."""
+"""Copies of a layer's features that are there while a loss compares them as a whole: by their code; the peaks of whole runs
+with `sliced` and `ot` agree (docs/decisions/0012-losses-that-are-no-sums.md), the others were not measured."""
 
 _HISTORIES: Final = (20, 10, 5)
 _LONGER_WITH: Final = {20: 1.005, 10: 1.01, 5: 1.02}

@@ -6,7 +6,7 @@ With s_j some of the style's positions, D(f, s) = 1 − cos(f, s):
   arXiv 2203.13215, without its augmentations and its colours).  Each side is centred by its own mean: by the style's, all of a
   pale picture would be nearest to few of the style's positions, and take one colour.
 - ot: J = max((1/n) Σ_i min_j D, (1/m) Σ_j min_i D) + |μ − μ_S|₁/|μ_S|₁ + |Σ − Σ_S|₁/|Σ_S|₁ (Kolkin, Salavon, Shakhnarovich,
-  Style Transfer by Relaxed Optimal Transport and Self-Similarity, 2019, arXiv 1904.12785, eq. 2 to 4 and its moments, without its
+  Style Transfer by Relaxed Optimal Transport and Self-Similarity, 2019, arXiv 1904.12785, without its
   palette).  There the moments are divided by numbers of channels; relative to the style's they mean the same at any layer.
 
 Which positions match is found without gradients, some positions at a time; then the minimum's gradient is that of its pair.
