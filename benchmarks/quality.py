@@ -19,6 +19,7 @@ from typing import Any, Final, NamedTuple
 from benchmarks.machine import describe, text
 from benchmarks.options import ROOT
 from benchmarks.table import markdown, number
+from impasto.evaluate.allocator import keep_freed_memory
 
 STYLE_LOSSES: Final = ("gram", "centered", "moments", "sliced", "histogram", "nearest", "ot")
 CONTENT_LOSSES: Final = ("selfsim", "laplacian")
@@ -68,6 +69,7 @@ def main() -> None:
         print(report(given.to))
         return
     chosen = [one for one in variants(given.variant) if not given.only or one.name in given.only]
+    keep_freed_memory()
     done = {tuple(row["cell"]) for row in rows(given.to)}
     for content, style, variant, strength in cells(chosen, given.strengths, diagonals=given.diagonals):
         cell = (content, style, variant.name, strength)

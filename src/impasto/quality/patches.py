@@ -54,4 +54,5 @@ def _projected(level: Tensor) -> Tensor:
     patches = (patches - mean) / patches.std((0, 2, 3), keepdim=True, correction=0).clamp_min(1e-4)
     directions = torch.randn(_DIRECTIONS, patches[0].numel(), generator=torch.Generator().manual_seed(1))
     along = directions / directions.norm(dim=1, keepdim=True)
-    return (along @ patches.flatten(1).T).sort(1).values
+    ordered: Tensor = (along @ patches.flatten(1).T).sort(1).values
+    return ordered

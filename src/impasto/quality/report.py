@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -58,7 +59,7 @@ def score(
     for role, one in [("the picture", picture), ("the photograph", content), *(("a style", style) for style in styles)]:
         if min(one.size) < _LEAST_PX:
             raise ImageTooSmall(
-                f"{role} {one.name} is {one.size[1]}x{one.size[0]}, and {_LEAST_PX} px a side are the least that can be compared; "
+                f"{role} {one.name} is {one.size[1]}x{one.size[0]}, but to be compared it needs {_LEAST_PX} px a side; "
                 f"use a larger one",
                 size=one.size,
                 min_side_px=_LEAST_PX,
@@ -102,7 +103,9 @@ def style_distances(vgg: Vgg, one: Tensor, style: Tensor) -> dict[str, float]:
 
 
 def _reduced(size: tuple[int, int], long_side_px: int) -> tuple[int, int]:
-    return fit(size, min(long_side_px, max(size)))
+    """No longer than that, but for a picture so narrow that its short side would be too short to be compared."""
+    least = math.ceil(_LEAST_PX * max(size) / min(size))
+    return fit(size, min(max(long_side_px, least), max(size)))
 
 
 def _mean(values: Sequence[float]) -> float:
