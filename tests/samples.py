@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import torch
+from torch import Tensor
 
+from impasto.losses.styles import Kind, mixed
 from impasto.vgg.architecture import Architecture
 from impasto.vgg.weights import Convention, Weights
 
@@ -41,3 +45,8 @@ def painting(height: int, width: int, seed: int = 1) -> np.ndarray:
     y, x = np.mgrid[0:height, 0:width]
     stripes = ((x * 3 + y * 5) // 7 % 4)[..., None] * np.array([60, 40, 20]) + rng.integers(0, 60, (height, width, 3))
     return np.clip(stripes, 0, 255).astype(np.uint8)
+
+
+def blend(own: Sequence[Mapping[str, Tensor]], weights: Sequence[float] | None, kind: Kind = "gram") -> dict[str, Tensor]:
+    """Of several styles' statistics {layer: …} one."""
+    return {layer: mixed(kind, [each[layer] for each in own], weights) for layer in own[0]}

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 import torch
-from tests.samples import painting, photo
+from tests.samples import blend, painting, photo
 
 from impasto.evaluate import Whole
 from impasto.losses import content_loss, style_loss, total_variation
-from impasto.objective import blend, build, style_grams
+from impasto.objective import build, style_grams
 from impasto.presets import resolve
 from impasto.vgg import Vgg
 

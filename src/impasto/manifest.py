@@ -7,12 +7,12 @@ import platform
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import torch
 
 from impasto.errors import CheckpointError
-from impasto.images import Picture, read_manifest
+from impasto.images import read_manifest
 from impasto.settings import Settings
 from impasto.vgg import Vgg
 
@@ -32,7 +32,23 @@ def describe_device(device: torch.device) -> str:
     return f"{device} ({platform.machine()}, {torch.get_num_threads()} threads)"
 
 
-def describe_picture(picture: Picture, path: str | None) -> dict[str, Any]:
+class Input(Protocol):
+    """A picture, or what stands in the place of one."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def sha256(self) -> str:
+        """Of its file."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) in px."""
+
+
+def describe_picture(picture: Input, path: str | None) -> dict[str, Any]:
     """An input: its name, the path as given, the hash of its bytes, its size in px."""
     height, width = picture.size
     return {"name": picture.name, "path": path, "sha256": picture.sha256, "width": width, "height": height}
@@ -73,16 +89,18 @@ def settings_of(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in dict(facts["settings"]).items() if name in Settings.model_fields}
 
 
-def check_same(facts: Mapping[str, Any], pictures: Sequence[Picture], weights_sha256: str) -> None:
+def check_same(facts: Mapping[str, Any], pictures: Sequence[Input], weights_sha256: str) -> None:
     """Raises CheckpointError when an input or the weights are not those of the manifest.
 
-    `pictures`: content, styles in order, the start file if there was one, and masks.
+    `pictures`: as `Inputs.roles` has them.
     """
     recorded = [
         facts["content"],
         *facts["styles"],
         *([facts["start"]] if facts["start"] else []),
         *facts.get("masks", {}).values(),
+        *facts.get("style_masks", {}).values(),
+        *([facts["color_mask"]] if facts.get("color_mask") else []),
     ]
     if len(recorded) != len(pictures):
         raise CheckpointError(f"the picture was made from {len(recorded)} pictures, {len(pictures)} were given; give all of them")

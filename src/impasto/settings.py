@@ -111,6 +111,11 @@ def numbers(value: Any) -> tuple[float, ...]:
     return each
 
 
+def words(value: Any) -> Any:
+    """`fine,coarse` as a tuple."""
+    return tuple(word.strip() for word in value.split(",")) if isinstance(value, str) else value
+
+
 def weight(value: object) -> object:
     """A term's weight: 0, or 1e-12 to 1e12, beyond which J and its gradient leave the range of float32."""
     if isinstance(value, int | float) and not isinstance(value, bool) and value != 0 and not 1e-12 <= value <= 1e12:
@@ -122,6 +127,8 @@ LayerWeights = Annotated[dict[str, float], BeforeValidator(layer_weights)]
 Weight = Annotated[float, BeforeValidator(weight), Field(ge=0, allow_inf_nan=False)]
 PathText = Annotated[str, BeforeValidator(lambda value: os.fspath(value) if isinstance(value, os.PathLike) else value)]
 PerStyle = Annotated[tuple[float, ...], BeforeValidator(numbers)]
+Strokes = Literal["all", "fine", "coarse"]
+PerStroke = Annotated[tuple[Strokes, ...], BeforeValidator(words), Field(min_length=1)]
 Side = Annotated[int, Field(ge=1, le=100_000)]
 
 
@@ -205,6 +212,18 @@ class Settings(BaseModel):
         (1.0,),
         description="a style's long side in units of the picture's: below 1 strokes get finer; for all, or one a style as 1,0.5",
     )
+    style_strokes: PerStroke = Field(
+        ("all",),
+        description="which strokes of a style count: all, fine (layers of the first two blocks) or coarse (the others); for all "
+        "styles, or one a style as fine,coarse",
+    )
+    style_pull: PerStyle = Field(
+        (1.0,), description="how hard styles pull, in units of what --strength says; for all, or one a style as 1,0.5"
+    )
+    guides: Literal["mean", "inside", "overlap"] = Field(
+        "mean",
+        description="at a mask's border a layer's position counts by its own cell, if all that it sees is inside, or if any is",
+    )
     color: Literal["style", "content", "match", "luminance"] = Field(
         "style",
         description="colours of the style, of the content, of the style moved to the content's, or the content's with only its "
@@ -259,6 +278,16 @@ class Settings(BaseModel):
     def scale_of_style(self, at: int) -> float:
         """The scale of a style by its position."""
         return self.style_scale[at if len(self.style_scale) > 1 else 0]
+
+    def pull_of_style(self, at: int) -> float:
+        """How hard a style pulls, by its position."""
+        return self.style_pull[at if len(self.style_pull) > 1 else 0]
+
+    def paints_layer(self, at: int, layer: str) -> bool:
+        """Whether a style, by its position, counts at a layer."""
+        strokes = self.style_strokes[at if len(self.style_strokes) > 1 else 0]
+        fine = canonical_layer(layer)[4] in "12"
+        return strokes == "all" or fine == (strokes == "fine")
 
     def term_weights(self) -> tuple[float, float, float]:
         """α, β and γ: as given, else from the strength s as α = 4·(1 − s)², β = 4·k·s² and γ = 4·v·s².

@@ -131,6 +131,21 @@ def test_repeat_finds_moved_inputs_only_when_told_and_only_the_same(here: Path, 
     assert impasto("repeat", "a.png", "--content", "moved.png", "-q").code == 0
 
 
+def test_repeat_finds_moved_masks_when_told(here: Path, impasto: Command) -> None:
+    for name in ("m.png", "s.png", "c.png"):
+        Image.fromarray(np.tile(np.array([0, 255], np.uint8).repeat(20), (30, 1))).save(name)
+    made = ("--mask", "m.png", "--style-mask", "s.png", "--color", "content", "--color-mask", "c.png", "-q", "-o", "a.png")
+    assert impasto("stylize", "photo.png", "paint.png", *SMALL, *made).code == 0
+    facts = manifest.load(Path("a.png"))
+    assert (list(facts["masks"]), list(facts["style_masks"]), facts["color_mask"]["name"]) == (["0"], ["0"], "c")
+    for name in ("m.png", "s.png", "c.png"):
+        Path(name).rename(f"moved-{name}")
+    assert "--mask" in impasto("repeat", "a.png").err
+    moved = ("--mask", "moved-m.png", "--style-mask", "moved-s.png", "--color-mask", "moved-c.png")
+    assert impasto("repeat", "a.png", *moved, "-q", "-o", "b.png").code == 0
+    np.testing.assert_array_equal(pixels("a.png"), pixels("b.png"))
+
+
 def test_repeat_needs_a_picture_of_ours(here: Path, impasto: Command) -> None:
     ended = impasto("repeat", "photo.png")
     assert ended.code == 2 and "no manifest" in ended.err
@@ -185,6 +200,8 @@ def test_every_setting_has_its_option_and_every_option_its_setting() -> None:
         "more_styles",
         "mask",
         "regions",
+        "style_masks",
+        "color_mask",
         "out",
         "losses",
         "settings_file",
@@ -204,6 +221,10 @@ def test_every_flag_in_the_documentation_exists(impasto: Command) -> None:
         ["estimate"],
         ["texture"],
         ["reconstruct"],
+        ["sheet"],
+        ["score"],
+        ["style", "make"],
+        ["style", "show"],
         ["resume"],
         ["repeat"],
         ["weights", "import"],
@@ -252,6 +273,13 @@ BAD = {
     "no number": (["photo.png", "paint.png", "--strength", "much"], "--strength"),
     "wrong weights": (["photo.png", "paint.png", "--network", "text.jpg"], "text.jpg"),
     "unknown network": (["photo.png", "paint.png", "--network", "vgg91"], "vgg19"),
+    "too many style masks": (
+        ["photo.png", "paint.png", "--style-mask", "-", "--style-mask", "photo.png"],
+        "there are 2 --style-mask for 1 styles",
+    ),
+    "colour mask alone": (["photo.png", "paint.png", "--color-mask", "photo.png"], "give --color content with it"),
+    "unknown strokes": (["photo.png", "paint.png", "--style-strokes", "thin"], "style_strokes"),
+    "no style file": (["photo.png", "missing.style"], "missing.style does not exist"),
     "unknown format": (["photo.png", "paint.png", "-o", "a.xyz"], ".xyz"),
     "16-bit JPEG": (["photo.png", "paint.png", "-o", "a.jpg", "--bits", "16"], "16"),
     "place is a folder": (["photo.png", "paint.png", "-o", "folder.png"], "folder"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -218,3 +220,18 @@ def test_time_left_ends_at_0() -> None:
     assert steps[0].seconds_left > steps[-1].seconds_left == 0
     assert [step.step for step in steps] == list(range(len(steps)))
     assert steps[-1].steps == len(steps)
+
+
+def test_a_run_that_nobody_has_is_gone_at_once() -> None:
+    """Not when the garbage collector comes by, which counts objects, and not the gigabytes that they hold."""
+    settings = resolve({"size": 96, "levels": 1, "iterations": 50, "style_layers": "conv1_1"})
+    gc.disable()
+    try:
+        run = Run(settings, gather(photo(48, 64), [painting(48, 64)], settings), Vgg(tiny_weights()))
+        run.pace(always=True)
+        run.advance()
+        there = weakref.ref(run), weakref.ref(run.vgg)
+        del run
+        assert [one() for one in there] == [None, None]
+    finally:
+        gc.enable()

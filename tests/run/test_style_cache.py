@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 import torch
-from tests.samples import painting, photo, tiny_weights
+from tests.samples import blend, painting, photo, tiny_weights
 from torch import Tensor
 
 from impasto import cache
 from impasto.losses import gram
 from impasto.losses.styles import Kind
-from impasto.objective import Survey, blend, style_grams
+from impasto.objective import Survey, style_grams
 from impasto.presets import resolve
 from impasto.run import Run, gather, style_cache
 from impasto.run.result import result_of

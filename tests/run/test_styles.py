@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tests.samples import painting, photo, tiny_weights
+from tests.samples import blend, painting, photo, tiny_weights
 
 from impasto.errors import InvalidSettings
 from impasto.images import read
-from impasto.objective import blend, style_grams
+from impasto.objective import style_grams
 from impasto.presets import resolve
 from impasto.run import Run, gather
 from impasto.run.styles import finer_strokes, unfold
@@ -53,13 +53,13 @@ def test_weights_are_linear_in_the_statistics() -> None:
 
 
 def test_equal_weights_are_none() -> None:
-    sources, _, settings = unfold(["a.jpg:0.5", "b.jpg:0.5"], resolve({}))
+    sources, _, settings, _ = unfold(["a.jpg:0.5", "b.jpg:0.5"], resolve({}))
     assert (sources, settings.style_weights) == (["a.jpg", "b.jpg"], None)
 
 
 def test_a_weight_stands_behind_the_name_or_in_order() -> None:
     for styles, values in ((["a.jpg", "b.jpg:0.3"], {}), (["a.jpg", "b.jpg"], {"style_weights": "1,0.3"})):
-        sources, _, settings = unfold(styles, resolve(values))
+        sources, _, settings, _ = unfold(styles, resolve(values))
         assert (sources, settings.style_weights) == (["a.jpg", "b.jpg"], (1.0, 0.3))
 
 
@@ -70,7 +70,7 @@ def test_a_file_whose_name_ends_like_a_weight_is_that_file(tmp_path: Path) -> No
 
 
 def test_a_folder_is_one_style(folder: Path) -> None:
-    sources, _, settings = unfold([f"{folder}:2", "c.jpg"], resolve({"style_scale": "0.5,1"}))
+    sources, _, settings, _ = unfold([f"{folder}:2", "c.jpg"], resolve({"style_scale": "0.5,1"}))
     assert sources == [str(folder / "a.jpg"), str(folder / "b.png"), "c.jpg"]
     assert settings.style_weights is None, "two halves of 2, and 1"
     assert settings.style_scale == (0.5, 0.5, 1.0)

@@ -8,7 +8,7 @@ from typing import Any
 
 from impasto import presets, settings
 from impasto.cli.loading import loading
-from impasto.cli.stylize import stylize
+from impasto.cli.stylize import stylize, with_style_masks
 
 
 def takes_options_of_stylize(
@@ -49,9 +49,12 @@ def start(
     fields = settings.Settings.model_fields
     rest = {name: value for name, value in given.items() if name not in fields}
     file = rest.pop("settings_file")
+    style_masks = with_style_masks(rest.pop("style_masks", None), len(styles))
     from_file = {} if file is None else settings.read_file(file)
     chosen = {name: value for name, value in given.items() if name in fields and value is not None}
     resolved = presets.resolve(defaults, from_file, chosen, needs)
     with loading():
         from impasto.cli.drive import drive_new
-    drive_new(content, styles, resolved, checkpoint_every_s=rest.pop("checkpoint_every"), stem=stem, **rest)
+    drive_new(
+        content, styles, resolved, checkpoint_every_s=rest.pop("checkpoint_every"), stem=stem, style_masks=style_masks, **rest
+    )

@@ -93,6 +93,8 @@ def drive_new(
     as_json: bool,
     stem: str | None = None,
     masks: Sequence[str | None] = (),
+    style_masks: Sequence[str | None] = (),
+    color_mask: str | None = None,
 ) -> None:
     """A run from its first step; without content that is the first style; `stem`: in the place of the styles' names."""
     with interruptible() as caught, several(caught, shares) as together:
@@ -101,7 +103,7 @@ def drive_new(
         if losses is not None:
             losses = expanded(losses)
             losses_file.check(losses)
-        inputs, settings = assembled(content, styles, settings, masks)
+        inputs, settings = assembled(content, styles, settings, masks, style_masks, color_mask)
         run = prepare(settings, inputs, together=together)
         name = default_picture(run.inputs, stem=stem) if out is None else expanded(out)
         target = Target(name, overwrite, losses, settings.save_every is not None)
@@ -111,11 +113,18 @@ def drive_new(
 
 
 def drive_estimate(
-    content: str, styles: Sequence[str], settings: Settings, *, masks: Sequence[str | None] = (), as_json: bool
+    content: str,
+    styles: Sequence[str],
+    settings: Settings,
+    *,
+    masks: Sequence[str | None] = (),
+    style_masks: Sequence[str | None] = (),
+    color_mask: str | None = None,
+    as_json: bool,
 ) -> None:
     """What a run would need, in the words that are said before one."""
     keep_freed_memory()
-    inputs, settings = assembled(content, styles, settings, masks)
+    inputs, settings = assembled(content, styles, settings, masks, style_masks, color_mask)
     run = prepare(settings, inputs)
     if as_json:
         print(json.dumps(expected_facts(run), ensure_ascii=False))
@@ -168,6 +177,9 @@ def drive_repeat(
     content: str | None,
     styles: Sequence[str],
     start: str | None,
+    masks: Sequence[str],
+    style_masks: Sequence[str],
+    color_mask: str | None,
     shares: str | None,
     overwrite: bool,
     quiet: bool,
@@ -177,7 +189,16 @@ def drive_repeat(
     with interruptible() as caught, several(caught, shares) as together:
         if together is not None and not together.first:
             return
-        run, differs = repeated(picture, content=content, styles=styles, start=start, together=together)
+        run, differs = repeated(
+            picture,
+            content=content,
+            styles=styles,
+            start=start,
+            masks=masks,
+            style_masks=style_masks,
+            color_mask=color_mask,
+            together=together,
+        )
         for line in differs:
             print(f"impasto: {line}", file=sys.stderr)
         suffix = ".png" if picture.suffix == ".json" else picture.suffix

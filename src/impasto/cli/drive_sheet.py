@@ -27,6 +27,7 @@ def drive_sheet(
     *,
     strengths: Sequence[float],
     scales: Sequence[float],
+    losses: Sequence[str] = (),
     out: Path | None,
     overwrite: bool,
     quiet: bool,
@@ -36,7 +37,7 @@ def drive_sheet(
     keep_freed_memory()
     with interruptible() as caught:
         inputs, _ = assembled(content, styles, settings)
-        sheet = plan(content, styles, settings, given, strengths=strengths, scales=scales)
+        sheet = plan(content, styles, settings, given, strengths=strengths, scales=scales, losses=losses)
         name = default_picture(inputs, stem="sheet") if out is None else expanded(out)
         target = Target(name, overwrite)
         check_apart(target, inputs)

@@ -8,7 +8,7 @@ from typing import Any
 from impasto import presets, settings
 from impasto.cli.derived import takes_options_of_stylize
 from impasto.cli.loading import loading
-from impasto.cli.stylize import with_masks
+from impasto.cli.stylize import with_masks, with_style_masks
 
 
 @takes_options_of_stylize(without=("out", "losses", "checkpoint_every", "shares", "overwrite", "quiet"))
@@ -18,6 +18,8 @@ def estimate(
     more_styles: list[str] | None = None,
     mask: str | None = None,
     regions: list[str] | None = None,
+    style_masks: list[str] | None = None,
+    color_mask: str | None = None,
     settings_file: Path | None = None,
     as_json: bool = False,
     **given: Any,
@@ -33,4 +35,12 @@ def estimate(
     with loading():
         from impasto.cli.drive import drive_estimate
     every, masks = with_masks(styles, more_styles, mask=mask, regions=regions)
-    drive_estimate(content, every, chosen, masks=masks, as_json=as_json)
+    drive_estimate(
+        content,
+        every,
+        chosen,
+        masks=masks,
+        style_masks=with_style_masks(style_masks, len(every)),
+        color_mask=color_mask,
+        as_json=as_json,
+    )

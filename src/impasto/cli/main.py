@@ -10,7 +10,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from impasto import __version__
-from impasto.cli import doctor, estimate, presets, reconstruct, repeat, resume, score, sheet, stylize, texture, weights
+from impasto.cli import doctor, estimate, presets, reconstruct, repeat, resume, score, sheet, style, stylize, texture, weights
 from impasto.cli.options import INTERRUPTED
 from impasto.errors import ImpastoError, PeerLost
 from impasto.ranks import is_first
@@ -31,6 +31,7 @@ app.command("sheet")(sheet.sheet)
 app.command("score")(score.score)
 app.command("resume")(resume.resume)
 app.command("repeat")(repeat.repeat)
+app.add_typer(style.app, name="style")
 app.add_typer(presets.app, name="presets")
 app.add_typer(weights.app, name="weights")
 app.command("doctor")(doctor.doctor)

@@ -21,7 +21,8 @@ _LAYER = Annotated[
 @takes_options_of_stylize(
     without=(
         *("content", "styles", "more_styles", "mask", "regions", "strength", "content_weight", "content_layers", "content_loss"),
-        *("style_weight", "style_layers", "style_weights", "style_scale", "style_fit"),
+        *("style_weight", "style_layers", "style_loss", "style_weights", "style_scale", "style_fit"),
+        *("color_mask", "style_masks", "style_strokes", "style_pull", "guides"),
     ),
     first=[own("content", _CONTENT), own("layer", _LAYER, "conv4_2")],
 )

@@ -21,6 +21,13 @@ def repeat(
     init: Annotated[
         str | None, typer.Option("--init", help="where the start file is now, if there was one", show_default=False)
     ] = None,
+    mask: Annotated[list[str] | None, typer.Option("--mask", help="where the masks are now", show_default=False)] = None,
+    style_mask: Annotated[
+        list[str] | None, typer.Option("--style-mask", help="where the masks of styles are now", show_default=False)
+    ] = None,
+    color_mask: Annotated[
+        str | None, typer.Option("--color-mask", help="where the colour mask is now, if there was one", show_default=False)
+    ] = None,
     shares: Shares = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -37,6 +44,9 @@ def repeat(
         content=content,
         styles=style or [],
         start=init,
+        masks=mask or [],
+        style_masks=style_mask or [],
+        color_mask=color_mask,
         shares=shares,
         overwrite=overwrite,
         quiet=quiet,

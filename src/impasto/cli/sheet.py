@@ -17,6 +17,10 @@ _STYLES = Annotated[
     typer.Argument(help="the painting; with several, each is a row", metavar="STYLE…", show_default=False),
 ]
 _STRENGTHS = Annotated[str, typer.Option("--strengths", help="one column each", metavar="S,…")]
+_LOSSES = Annotated[
+    str | None,
+    typer.Option("--style-losses", help="one column each, in the place of strengths", metavar="LOSS,…", show_default=False),
+]
 _SCALES = Annotated[str, typer.Option("--style-scales", help="with one style, one row each", metavar="S,…")]
 
 
@@ -31,6 +35,10 @@ _SCALES = Annotated[str, typer.Option("--style-scales", help="with one style, on
             "strength",
             "style_scale",
             "style_weights",
+            "style_masks",
+            "color_mask",
+            "style_strokes",
+            "style_pull",
             "content_weight",
             "style_weight",
         ),
@@ -41,6 +49,7 @@ _SCALES = Annotated[str, typer.Option("--style-scales", help="with one style, on
         own("styles", _STYLES),
         own("strengths", _STRENGTHS, "0.3,0.5,0.7"),
         own("style_scales", _SCALES, "0.5,1"),
+        own("style_losses", _LOSSES, None),
     ],
 )
 def sheet(
@@ -48,6 +57,7 @@ def sheet(
     styles: list[str],
     strengths: str,
     style_scales: str,
+    style_losses: str | None,
     out: Path | None,
     settings_file: Path | None,
     overwrite: bool,
@@ -60,6 +70,8 @@ def sheet(
     impasto sheet photo.jpg painting.jpg
 
     impasto sheet photo.jpg one.jpg two.jpg three.jpg --strengths 0.4,0.6
+
+    impasto sheet photo.jpg one.jpg two.jpg --style-losses gram,moments,sliced
     """
     options = {name: value for name, value in given.items() if value is not None}
     file = {} if settings_file is None else settings.read_file(settings_file)
@@ -69,6 +81,11 @@ def sheet(
     plain = {name: value for name, value in options.items() if name != "settings"}
     for strength in across:  # raises for a preset on which it has no effect
         chosen = presets.resolve({"size": 192}, file, plain, {"strength": strength})
+    losses = () if style_losses is None else tuple(loss.strip() for loss in style_losses.split(","))
+    for loss in losses:
+        presets.resolve(file, plain, {"style_loss": loss})
+    if losses:
+        chosen = presets.resolve({"size": 192}, file, plain)
     if any(strength > 1 for strength in across):
         raise InvalidSettings(f"--strengths expects numbers from 0 to 1, got {strengths}", setting="strength")
     with loading():
@@ -81,6 +98,7 @@ def sheet(
         repeated,
         strengths=across,
         scales=down,
+        losses=losses,
         out=out,
         overwrite=overwrite,
         quiet=quiet,

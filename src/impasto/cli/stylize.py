@@ -46,8 +46,31 @@ def stylize(
             "--region", help="a style for where a mask is white", rich_help_panel=LOOK, metavar="MASK=STYLE", show_default=False
         ),
     ] = None,
+    style_masks: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--style-mask",
+            help="what of a style counts: a picture, white there; one a style in their order, - for all of it",
+            rich_help_panel=LOOK,
+            metavar="MASK",
+            show_default=False,
+        ),
+    ] = None,
+    color_mask: Annotated[
+        str | None,
+        typer.Option(
+            "--color-mask",
+            help="where --color content lays the photograph's colours over: a picture, white there",
+            rich_help_panel=LOOK,
+            metavar="MASK",
+            show_default=False,
+        ),
+    ] = None,
     style_weights: Annotated[str | None, setting("style_weights", panel=LOOK, metavar="W,…")] = None,
     style_scale: Annotated[str | None, setting("style_scale", panel=LOOK, metavar="S,…")] = None,
+    style_strokes: Annotated[str | None, setting("style_strokes", panel=LOOK, metavar="all|fine|coarse,…")] = None,
+    style_pull: Annotated[str | None, setting("style_pull", panel=LOOK, metavar="P,…")] = None,
+    guides: Annotated[str | None, setting("guides", panel=LOOK, metavar="mean|inside|overlap")] = None,
     out: Out = None,
     size: Annotated[str | None, setting("size", panel=LOOK, metavar="N|WxH|original")] = None,
     preset: Annotated[
@@ -147,6 +170,8 @@ def stylize(
         every,
         chosen,
         masks=masks,
+        style_masks=with_style_masks(style_masks, len(every)),
+        color_mask=color_mask,
         out=out,
         overwrite=overwrite,
         losses=losses,
@@ -155,6 +180,14 @@ def stylize(
         quiet=quiet,
         as_json=as_json,
     )
+
+
+def with_style_masks(given: list[str] | None, count: int) -> list[str | None]:
+    """One a style: those given, `-` for none; those behind them have none."""
+    masks = [None if mask == "-" else mask for mask in given or ()]
+    if len(masks) > count:
+        raise InvalidSettings(f"there are {len(masks)} --style-mask for {count} styles; give one a style, - for none")
+    return [*masks, *[None] * (count - len(masks))] if masks else []
 
 
 def with_masks(

@@ -23,6 +23,7 @@ _STYLES = Annotated[
         "more_styles",
         "mask",
         "regions",
+        "color_mask",
         "content_weight",
         "content_layers",
         "content_loss",

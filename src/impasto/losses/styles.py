@@ -33,7 +33,7 @@ KIND_OF: Final[Mapping[Loss, Kind]] = {
     "ot": "samples",
 }
 
-SUMS: Final[Mapping[str, Callable[[Tensor], Statistic]]] = {"gram": measure_gram, "moments": measure_moments}
+SUMS: Final[Mapping[str, Callable[[Tensor, Tensor | None], Statistic]]] = {"gram": measure_gram, "moments": measure_moments}
 """Kinds that are sums over positions, and are measured piece by piece."""
 
 SUMMARIES: Final[Mapping[str, Callable[[Tensor], Tensor]]] = {

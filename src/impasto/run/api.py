@@ -47,6 +47,8 @@ def stylize(
     style: Any,
     *,
     masks: Sequence[Any] = (),
+    style_masks: Sequence[Any] = (),
+    color_mask: Any = None,
     on_step: Callable[[Step], object] | None = None,
     **settings: Any,
 ) -> Result:
@@ -55,7 +57,9 @@ def stylize(
     `content`, `style`: a path, the bytes of a picture file, a PIL image, a NumPy array [H, W], [H, W, 3 or 4] (uint8, uint16, or
     float 0..1), or a tensor [3, H, W], 0..1; `style` may be a list of these, and a path in it a folder, whose pictures
     are one style, or have a weight behind a colon.  `masks`: for each style where it paints, a picture
-    of any size that is white there (its alpha, if it has any), or None for everywhere.  `on_step` is called after each
+    of any size that is white there (its alpha, if it has any), or None for everywhere.  `style_masks`: likewise what of each
+    style counts; without one its own alpha says so.  `color_mask`: where `color="content"` lays the photograph's colours over
+    the picture.  `on_step` is called after each
     evaluation with a Step; to stop early, raise from it.  `settings` are the fields of `impasto.Settings`, or
     `preset="coursera"` and such with changes.
 
@@ -63,7 +67,7 @@ def stylize(
     """
     chosen = presets.resolve(settings)
     styles: Sequence[Any] = style if isinstance(style, list | tuple) else [style]
-    inputs, chosen = assembled(content, styles, chosen, masks)
+    inputs, chosen = assembled(content, styles, chosen, masks, style_masks, color_mask)
     run = prepare(chosen, inputs)
     for step in run:
         if on_step is not None:

@@ -8,8 +8,10 @@ from typing import Final
 from torch import Tensor
 
 from impasto.controls.palette import Recoloring, grey, matching, matching_lightness, recolored, with_chroma_of
+from impasto.errors import InvalidSettings
 from impasto.images import Picture, fit
 from impasto.run.inputs import Inputs
+from impasto.run.masks import painted
 from impasto.settings import Settings
 
 _LOOKED_AT_PX: Final = 256
@@ -20,10 +22,15 @@ class Colors:
     """Of the settings `color` and `color_amount`; `style`, and an amount of 0, change nothing."""
 
     def __init__(self, settings: Settings, inputs: Inputs) -> None:
-        """Looks at no picture yet."""
+        """Looks at no picture yet; raises InvalidSettings for a mask that `color` has no use for."""
         self._amount = settings.color_amount
         self._mode = settings.color if self._amount > 0 else "style"
         self._inputs = inputs
+        if inputs.color_mask is not None and self._mode != "content":
+            raise InvalidSettings(
+                "a colour mask lays the photograph's colours over a part of the picture; give --color content with it",
+                setting="color",
+            )
 
     def content(self, rgb: Tensor) -> Tensor:
         """The content, or a start image, [1, 3, H, W], 0..1, as the run sees it."""
@@ -40,13 +47,15 @@ class Colors:
         if self._mode not in {"content", "luminance"}:
             return rgb
         content = self._inputs.content.at((rgb.shape[1], rgb.shape[2]))
-        return with_chroma_of(rgb[None], content.to(rgb), amount=self._amount)[0]
+        mask = self._inputs.color_mask
+        where = 1.0 if mask is None else painted(mask, (rgb.shape[1], rgb.shape[2])).to(rgb)
+        return with_chroma_of(rgb[None], content.to(rgb), amount=self._amount * where)[0]
 
     @cached_property
     def _of_styles(self) -> list[Recoloring]:
         content = _small(self._inputs.content)
         way = matching if self._mode == "match" else matching_lightness
-        return [way(_small(style), content) for style in self._inputs.styles]
+        return [way(_small(style), content) for style in self._inputs.styles if isinstance(style, Picture)]
 
 
 def _small(picture: Picture) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict
 from functools import partial
 from math import prod
@@ -22,7 +22,7 @@ from impasto.evaluate import Evaluation, Evaluator, Tiled, TiledSurvey, Whole
 from impasto.evaluate.allocator import keep_less
 from impasto.evaluate.geometry import margin_px
 from impasto.evaluate.memory import Plan
-from impasto.images import resize
+from impasto.images import Picture, resize
 from impasto.losses import PIXELS
 from impasto.losses.whole import ADVICE
 from impasto.objective import WHOLE, Survey
@@ -31,11 +31,12 @@ from impasto.run import levels, style_cache
 from impasto.run.budget import Budget, is_out_of_memory, release
 from impasto.run.colors import Colors
 from impasto.run.inputs import Inputs
-from impasto.run.masks import of_styles, protected
+from impasto.run.masks import of_style, of_styles, protected
 from impasto.run.pace import Cost, Pace, Work
 from impasto.run.start import start_image
 from impasto.run.step import Record, Step
-from impasto.run.styles import check
+from impasto.run.style_file import StyleFile
+from impasto.run.styles import check, check_style_files
 from impasto.run.trial import goal_of_noise, pace_of
 from impasto.scratch import Scratch
 from impasto.settings import Settings
@@ -55,6 +56,15 @@ def optimizer_for(settings: Settings, vectors: Vectors | None = None, together: 
         return Adam(learning_rate=settings.learning_rate, bounds=bounds)
     metric = Spectrum(settings.lbfgs_metric) if together is None else together.metric(settings.lbfgs_metric)
     return Lbfgs(history=settings.lbfgs_history, bounds=bounds, metric=metric, vectors=vectors)
+
+
+def _pixels(styles: Iterable[objective.Style]) -> Iterator[Tensor]:
+    """Of those that have any."""
+    for style in styles:
+        if isinstance(style, objective.Masked):
+            yield style.rgb
+        elif isinstance(style, Tensor):
+            yield style
 
 
 class Run:
@@ -85,7 +95,9 @@ class Run:
         self.stride = vgg.architecture.stride(deepest)
         self.min_side_px = vgg.architecture.min_side_px(deepest)
         check(settings, len(inputs.styles))
-        levels.check_inputs(inputs.content, list(inputs.styles), min_side_px=self.min_side_px)
+        pictures = [style for style in inputs.styles if isinstance(style, Picture)]
+        levels.check_inputs(inputs.content, pictures, min_side_px=self.min_side_px)
+        check_style_files(settings, inputs, vgg)
         self.levels = levels.plan(settings, inputs.content.size, min_side_px=self.min_side_px, stride=self.stride)
         if settings.tileable:
             levels.check_tileable(self.levels[-1].size, self.stride)
@@ -232,17 +244,16 @@ class Run:
         content = self.colors.content(self.inputs.content.at(self.levels[level].size))
         return self._canvas(content).to(self.vgg.device)
 
-    def styles(self, level: int) -> Iterator[Tensor]:
+    def styles(self, level: int) -> Iterator[objective.Style]:
         """Each style at its size for a level (from 0), [1, 3, h, w], on the device."""
         for at, style in enumerate(self.inputs.styles):
-            size = levels.style_size(
-                self.settings,
-                style.size,
-                self.levels[level].size,
-                scale=self.settings.scale_of_style(at),
-                min_side_px=self.min_side_px,
-            )
-            yield self.colors.style(at, style.at(size)).to(self.vgg.device)
+            scale, picture = self.settings.scale_of_style(at), self.levels[level].size
+            if isinstance(style, StyleFile):
+                yield style.at(min(max(1, round(scale * max(picture))), max(style.size)))
+                continue
+            size = levels.style_size(self.settings, style.size, picture, scale=scale, min_side_px=self.min_side_px)
+            rgb, mask = self.colors.style(at, style.at(size)).to(self.vgg.device), of_style(self.inputs, at, size)
+            yield rgb if mask is None else objective.Masked(rgb, mask.to(self.vgg.device))
 
     def finished_picture(self, rgb: Tensor) -> Tensor:
         """A picture of this run [3, H, W], 0..1, of any size, as it is shown and saved."""
@@ -294,7 +305,7 @@ class Run:
         start = start_image(
             self.settings.init,
             content=self._cut(content),
-            styles=self.styles(self.level),
+            styles=_pixels(self.styles(self.level)),
             given=None if given is None else self.colors.content(given.at(self.levels[self.level].size)).to(self.vgg.device),
             mean_rgb=self.vgg.mean_rgb,
             noise_ratio=self.settings.noise_ratio,
@@ -358,9 +369,11 @@ class Run:
             # Trials would be of one process; what steps take together is known from the first one on.
             self._pace = Pace(self.settings.lbfgs_history if self.settings.optimizer == "lbfgs" else 0)
         if self._pace is None:
+            # Without the run itself: it would hold what holds it, and its memory would wait for the garbage collector.
+            settings, vgg, evaluator = self.settings, self.vgg, self._evaluator or Whole
             self._pace, self._try_again = pace_of(
-                lambda x: (self._evaluator or Whole)(self.vgg, goal_of_noise(self.settings, self.vgg, x)),
-                lambda: optimizer_for(self.settings),
+                lambda x: evaluator(vgg, goal_of_noise(settings, vgg, x)),
+                lambda: optimizer_for(settings),
                 history=self.settings.lbfgs_history if self.settings.optimizer == "lbfgs" else 0,
                 # Before there are plans: these know the process's memory better when the network is warm.
                 works=[

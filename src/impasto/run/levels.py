@@ -7,6 +7,7 @@ run at 256 px is the prefix of the run at 1,024 px: an honest preview.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -90,9 +91,19 @@ def check_tileable(size: tuple[int, int], stride: int) -> None:
         )
 
 
-def check_inputs(content: Picture, styles: list[Picture], *, min_side_px: int) -> None:
+def check_inputs(content: Picture, styles: Sequence[Picture], *, min_side_px: int) -> None:
     """Raises ImageTooSmall for a picture that has fewer pixels a side than the deepest layer needs."""
-    for role, picture in [("content", content), *(("style", style) for style in styles)]:
+    _check([("content", content)], min_side_px)
+    check_styles(styles, min_side_px=min_side_px)
+
+
+def check_styles(styles: Sequence[Picture], *, min_side_px: int) -> None:
+    """Likewise, of styles alone."""
+    _check([("style", style) for style in styles], min_side_px)
+
+
+def _check(pictures: Sequence[tuple[str, Picture]], min_side_px: int) -> None:
+    for role, picture in pictures:
         height, width = picture.size
         if min(height, width) < min_side_px:
             raise ImageTooSmall(

@@ -32,6 +32,14 @@ def of_styles(inputs: Inputs, size: tuple[int, int]) -> list[Tensor | None]:
     return found
 
 
+def of_style(inputs: Inputs, at: int, size: tuple[int, int]) -> Tensor | None:
+    """What of a style counts, by its position, [H, W]: by its mask, else its own alpha; None is all."""
+    mask, style = inputs.style_masks.get(at), inputs.styles[at]
+    if mask is not None:
+        return painted(mask, size)
+    return style.alpha_at(size) if isinstance(style, Picture) else None
+
+
 def protected(rgb: Tensor, inputs: Inputs) -> Tensor:
     """A finished picture [3, H, W], 0..1, with the photograph where no style paints."""
     size = (rgb.shape[1], rgb.shape[2])

@@ -24,12 +24,15 @@ def repeated(
     content: str | None = None,
     styles: Sequence[str] = (),
     start: str | None = None,
+    masks: Sequence[str] = (),
+    style_masks: Sequence[str] = (),
+    color_mask: str | None = None,
     together: Together | None = None,
 ) -> tuple[Run, list[str]]:
     """The run of a finished picture, and what may make its result differ in details.
 
-    `content`, `styles`, `start`: where the inputs are now, if not where they were.  Raises CheckpointError when the picture is
-    unfinished or carries no manifest, or an input or the weights are not those of the manifest.
+    `content`, `styles`, `start` and masks: where the inputs are now, if not where they were.  Raises CheckpointError when the
+    picture is unfinished or carries no manifest, or an input or the weights are not those of the manifest.
     """
     facts = manifest.load(picture)
     try:
@@ -45,8 +48,11 @@ def repeated(
         if facts["start"] is not None:
             values["init"] = start or _locate(facts["start"], picture, "--init")
         settings = presets.resolve(values)
-        masks = {int(at): _locate(mask, picture, "--mask") for at, mask in facts.get("masks", {}).items()}
-        inputs = gather(content, found, settings, [masks.get(at) for at in range(len(found))] if masks else ())
+        each_mask = _located(facts.get("masks", {}), masks, picture, "--mask", count=len(found))
+        each_style_mask = _located(facts.get("style_masks", {}), style_masks, picture, "--style-mask", count=len(found))
+        if facts.get("color_mask") is not None:
+            color_mask = color_mask or _locate(facts["color_mask"], picture, "--color-mask")
+        inputs = gather(content, found, settings, each_mask, each_style_mask, color_mask)
         # What auto chose then, since the choice may fall otherwise now; older pictures were made in float32.
         run = prepare(settings, inputs, facts.get("precision", "float32"), together=together)
         manifest.check_same(facts, list(inputs.roles().values()), run.vgg.weights.sha256)
@@ -59,6 +65,16 @@ def repeated(
             f"the manifest of {picture} is damaged ({type(error).__name__}: {error}); it cannot be repeated"
         ) from None
     return run, differs
+
+
+def _located(
+    described: Mapping[str, Any], moved: Sequence[str], picture: Path, option: str, *, count: int
+) -> Sequence[str | None]:
+    """Masks for each of so many styles, or none at all; `moved`: where they are now, in their order, if not where they were."""
+    if moved and len(moved) != len(described):
+        raise CheckpointError(f"the picture was made with {len(described)} of {option}, {len(moved)} were given; give all")
+    at = {int(number): moved[i] if moved else _locate(one, picture, option) for i, (number, one) in enumerate(described.items())}
+    return [at.get(number) for number in range(count)] if at else ()
 
 
 def _locate(described: Mapping[str, Any], picture: Path, option: str) -> str:

@@ -94,7 +94,11 @@ def facts_of(run: Run) -> dict[str, Any]:
     """The manifest of a run as it stands."""
     inputs = run.inputs
     described = {role: manifests.describe_picture(picture, inputs.paths.get(role)) for role, picture in inputs.roles().items()}
-    masks = {role.partition(".")[2]: described.pop(role) for role in list(described) if role.startswith("mask.")}
+    masks, style_masks = (
+        {role.partition(".")[2]: described.pop(role) for role in list(described) if role.partition(".")[0] == kind}
+        for kind in ("mask", "style_mask")
+    )
+    color_mask = described.pop("color_mask", None)
     levels = []
     for number, level in enumerate(run.levels, 1):
         records = [record for record in run.records if record.level == number]
@@ -119,6 +123,8 @@ def facts_of(run: Run) -> dict[str, Any]:
         "start": described.pop("start", None),
         "styles": list(described.values()),
         "masks": masks,
+        "style_masks": style_masks,
+        "color_mask": color_mask,
         "weights": {
             "network": run.vgg.architecture.name,
             "source": run.vgg.weights.source,

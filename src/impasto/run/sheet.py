@@ -71,22 +71,30 @@ def plan(
     *,
     strengths: Sequence[float],
     scales: Sequence[float],
+    losses: Sequence[str] = (),
 ) -> Sheet:
-    """Strengths across; down the scales of strokes, or, where there are several styles, these one by one.
+    """Strengths across, or losses where some are named; down the scales of strokes, or, where there are several, the styles.
 
     `given`: the options that each command repeats, as names of settings and what was written for them.
     """
     kinds = [(style, None) for style in styles] if len(styles) > 1 else [(styles[0], scale) for scale in scales]
+    across: list[tuple[str, float | str]] = [("style_loss", loss) for loss in losses]
+    across = across or [("strength", strength) for strength in strengths]
     rows, cells = [], []
     for style, scale in kinds:
         rows.append(_name(style) if scale is None else f"scale {scale:g}")
         row = []
-        for strength in strengths:
-            own: dict[str, Any] = {"strength": strength} | ({} if scale is None else {"style_scale": (scale,)})
-            written = {**given, "strength": f"{strength:g}"} | ({} if scale is None else {"style_scale": f"{scale:g}"})
+        for name, value in across:
+            own: dict[str, Any] = {name: value} | ({} if scale is None else {"style_scale": (scale,)})
+            written = {**given, name: _short(value)} | ({} if scale is None else {"style_scale": _short(scale)})
             row.append(Cell([style], settings.model_copy(update=own), _command(content, style, written)))
         cells.append(row)
-    return Sheet(content, rows, [f"strength {strength:g}" for strength in strengths], cells)
+    columns = [value if name == "style_loss" else f"strength {_short(value)}" for name, value in across]
+    return Sheet(content, rows, [str(column) for column in columns], cells)
+
+
+def _short(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
 
 
 def _name(style: str) -> str:

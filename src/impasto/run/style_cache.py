@@ -19,25 +19,32 @@ from torch import Tensor
 from impasto import cache
 from impasto.losses.styles import Kind, version_of
 from impasto.manifest import describe_device
-from impasto.objective import WHOLE, Survey, style_grams
+from impasto.objective import WHOLE, Guides, Survey, style_grams
 from impasto.vgg import Vgg
 
 ARITHMETIC: Final = 4
 """Of the network, to the last bit: one more whenever its features are computed in another way."""
 
 
-def grams(vgg: Vgg, style: Tensor, layers: Sequence[str], survey: Survey = WHOLE, kind: Kind = "gram") -> dict[str, Tensor]:
+def grams(
+    vgg: Vgg,
+    style: Tensor,
+    layers: Sequence[str],
+    survey: Survey = WHOLE,
+    kind: Kind = "gram",
+    guides: Guides | None = None,
+) -> dict[str, Tensor]:
     """As `objective.style_grams`, from the cache if it has them: {layer: [C, C]}; style: [1, 3, H, W], sRGB-encoded, 0..1."""
-    key = _key(vgg, style, layers, survey, kind)
+    key = _key(vgg, style, layers, survey, kind, guides)
     found = _read(key, layers, vgg.device)
     if found is None:
-        found = style_grams(vgg, style, layers, survey, kind)
+        found = style_grams(vgg, style, layers, survey, kind, guides)
         tensors = {layer: matrix.cpu().contiguous() for layer, matrix in found.items()}
         cache.keep(key, save(tensors, {"key": key, "sha256": _sha256(tensors)}))
     return found
 
 
-def _key(vgg: Vgg, style: Tensor, layers: Sequence[str], survey: Survey, kind: Kind) -> str:
+def _key(vgg: Vgg, style: Tensor, layers: Sequence[str], survey: Survey, kind: Kind, guides: Guides | None) -> str:
     """The hash of all that the matrices depend on.
 
     The pixels themselves rather than the file they came from: they also tell the size, and how this version of the libraries
@@ -49,6 +56,7 @@ def _key(vgg: Vgg, style: Tensor, layers: Sequence[str], survey: Survey, kind: K
         "survey": survey.name,
         "network": [vgg.weights.sha256, repr(vgg.weights.convention), vgg.pooling],
         "statistic": version_of(kind),
+        "guides": None if guides is None else _sha256({layer: guide.cpu().contiguous() for layer, guide in guides.items()}),
         "arithmetic": [
             ARITHMETIC,
             vgg.arithmetic,

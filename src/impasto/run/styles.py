@@ -13,11 +13,17 @@ from typing import Any, Final, NamedTuple
 from impasto.errors import InvalidSettings
 from impasto.files import expanded
 from impasto.images import READABLE, Picture
+from impasto.losses.styles import KIND_OF
 from impasto.run.inputs import Inputs, gather
+from impasto.run.style_file import StyleFile, is_style_file
 from impasto.settings import Settings
+from impasto.vgg import Vgg
 
 _WEIGHTED: Final = re.compile(r"(.+):([0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?)")
 
+
+EACH_STYLE: Final = ("style_scale", "style_strokes", "style_pull")
+"""Settings that have one value for all styles, or one a style."""
 
 _NOTABLY: Final = 1.25
 """Strokes that are finer than asked for by more than this are worth a word."""
@@ -29,14 +35,15 @@ class Unfolded(NamedTuple):
     sources: list[Any]
     masks: list[Any]
     settings: Settings
+    style_masks: list[Any]
 
 
-def unfold(styles: Sequence[Any], settings: Settings, masks: Sequence[Any] = ()) -> Unfolded:
-    """Styles picture by picture, and settings with a weight and a scale for each; `masks`: one or None a style, or none at all.
+def unfold(styles: Sequence[Any], settings: Settings, masks: Sequence[Any] = (), style_masks: Sequence[Any] = ()) -> Unfolded:
+    """Styles picture by picture, and settings with a weight, a scale and so on for each.
 
     A style is what `stylize` takes, a path with its weight behind a colon (`b.jpg:0.3`), or a folder: its pictures, by name,
-    share one style's weight alike.  Raises InvalidSettings for weights given twice or not one a style, and for a folder without
-    pictures.
+    share one style's weight alike.  `masks`, `style_masks`: one or None a style, or none at all.  Raises InvalidSettings for
+    weights given twice or not one a style, for a folder without pictures, and for a style's mask that fits none of its pictures.
     """
     named = [_weighted(style) for style in styles]
     weights = [weight for _, weight in named]
@@ -45,36 +52,50 @@ def unfold(styles: Sequence[Any], settings: Settings, masks: Sequence[Any] = ())
     check(settings, len(styles))
     if settings.style_weights is not None:
         weights = list(settings.style_weights)
-    scales = settings.style_scale if len(settings.style_scale) > 1 else settings.style_scale * len(styles)
-    if len(masks) not in {0, len(styles)}:
-        raise InvalidSettings(f"expected a mask, or None, for each of {len(styles)} styles, got {len(masks)}")
-    sources: list[Any] = []
-    each_mask: list[Any] = []
-    each_weight: list[float] = []
-    each_scale: list[float] = []
-    for (source, _), weight, scale, mask in zip(named, weights, scales, masks or [None] * len(styles), strict=True):
-        pictures = _pictures(source)
-        sources += pictures
-        each_weight += [(1.0 if weight is None else weight) / len(pictures)] * len(pictures)
-        each_scale += [scale] * len(pictures)
-        each_mask += [mask] * len(pictures)
-    changed: dict[str, Any] = {}
-    if len(set(each_weight)) > 1:
-        changed["style_weights"] = tuple(each_weight)
-    if len(set(each_scale)) > 1:
-        changed["style_scale"] = tuple(each_scale)
-    same = {"style_weights": None, "style_scale": settings.style_scale[:1]}
-    return Unfolded(sources, each_mask if len(masks) > 0 else [], settings.model_copy(update=same | changed))
+    for given, what in ((masks, "a mask"), (style_masks, "a style mask")):
+        if len(given) not in {0, len(styles)}:
+            raise InvalidSettings(f"expected {what}, or None, for each of {len(styles)} styles, got {len(given)}")
+    pictures = [_pictures(source) for source, _ in named]
+    for (source, _), found, mask in zip(named, pictures, style_masks or [None] * len(styles), strict=True):
+        if mask is not None and len(found) > 1:
+            raise InvalidSettings(f"a style mask belongs to one picture, but {source} is a folder of {len(found)}; name one")
+    counts = [len(found) for found in pictures]
+    shared = [(1.0 if weight is None else weight) / count for weight, count in zip(weights, counts, strict=True)]
+    each_weight = _repeated(shared, counts)
+    changed: dict[str, Any] = {"style_weights": tuple(each_weight) if len(set(each_weight)) > 1 else None}
+    for name in EACH_STYLE:
+        values = getattr(settings, name)
+        each = _repeated(values if len(values) > 1 else values * len(styles), counts)
+        changed[name] = tuple(each) if len(set(each)) > 1 else values[:1]
+    return Unfolded(
+        [picture for found in pictures for picture in found],
+        _repeated(masks, counts) if len(masks) > 0 else [],
+        settings.model_copy(update=changed),
+        _repeated(style_masks, counts) if len(style_masks) > 0 else [],
+    )
 
 
-def assembled(content: Any, styles: Sequence[Any], settings: Settings, masks: Sequence[Any] = ()) -> tuple[Inputs, Settings]:
+def _repeated(values: Sequence[Any], counts: Sequence[int]) -> list[Any]:
+    """One a style → one a picture."""
+    return [value for value, count in zip(values, counts, strict=True) for _ in range(count)]
+
+
+def assembled(
+    content: Any,
+    styles: Sequence[Any],
+    settings: Settings,
+    masks: Sequence[Any] = (),
+    style_masks: Sequence[Any] = (),
+    color_mask: Any = None,
+) -> tuple[Inputs, Settings]:
     """The inputs of a run and its settings, picture by picture; without content (None) that is the first style.
 
     Raises what `unfold` and `gather` do.
     """
-    unfolded = unfold(styles, settings, masks)
+    unfolded = unfold(styles, settings, masks, style_masks)
     first = unfolded.sources[0] if content is None and unfolded.sources else content
-    return gather(first, unfolded.sources, unfolded.settings, unfolded.masks), unfolded.settings
+    inputs = gather(first, unfolded.sources, unfolded.settings, unfolded.masks, unfolded.style_masks, color_mask)
+    return inputs, unfolded.settings
 
 
 def check(settings: Settings, count: int) -> None:
@@ -84,14 +105,32 @@ def check(settings: Settings, count: int) -> None:
             f"style_weights: expected one weight for each of {count} styles, got {len(settings.style_weights)}",
             setting="style_weights",
         )
-    if len(settings.style_scale) not in {1, count}:
-        raise InvalidSettings(
-            f"style_scale: expected one scale for all, or one for each of {count} styles, got {len(settings.style_scale)}",
-            setting="style_scale",
-        )
+    for name in EACH_STYLE:
+        given = len(getattr(settings, name))
+        if given not in {1, count}:
+            raise InvalidSettings(f"{name}: expected one for all, or one for each of {count} styles, got {given}", setting=name)
 
 
-def finer_strokes(settings: Settings, styles: Sequence[Picture], long_side_px: int) -> Iterator[tuple[str, float]]:
+def check_style_files(settings: Settings, inputs: Inputs, vgg: Vgg) -> None:
+    """Raises InvalidSettings for what style files cannot do: they have certain statistics, and no pixels."""
+    alpha, beta, _ = settings.term_weights()
+    if alpha > 0 and is_style_file(inputs.content.encoded):
+        raise InvalidSettings(f"the content {inputs.content.name} is a style file; name a photograph")
+    needs = {
+        "init": settings.init == "style" and isinstance(inputs.styles[0], StyleFile),
+        "color": settings.color in {"match", "luminance"} and settings.color_amount > 0,
+        "style_fit": settings.style_fit == "stretch",
+        "style_mask": any(isinstance(inputs.styles[at], StyleFile) for at in inputs.style_masks),
+    }
+    files = [style for style in inputs.styles if isinstance(style, StyleFile)]
+    for style in files if beta > 0 else ():
+        style.require(vgg, [layer for layer, weight in settings.style_layers.items() if weight > 0], KIND_OF[settings.style_loss])
+    for what, needed in needs.items():
+        if needed and files:
+            raise InvalidSettings(f"{what}: {files[0].name} is a style file and has no pixels; give the painting itself for that")
+
+
+def finer_strokes(settings: Settings, styles: Sequence[Picture | StyleFile], long_side_px: int) -> Iterator[tuple[str, float]]:
     """Styles with too few pixels for a picture: their names, and how much finer than asked for strokes will be."""
     for at, style in enumerate(styles):
         finer = settings.scale_of_style(at) * long_side_px / max(style.size)

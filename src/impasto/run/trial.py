@@ -13,7 +13,7 @@ from torch import Tensor
 from impasto.evaluate import Evaluator
 from impasto.images import fit
 from impasto.losses.styles import Kind, stand_in
-from impasto.objective import Objective, Survey, build
+from impasto.objective import Guides, Objective, Survey, build
 from impasto.optimize import Optimizer
 from impasto.run.pace import ENTRY, Cost, Pace, Work
 from impasto.settings import Settings
@@ -51,12 +51,20 @@ class Trial(NamedTuple):
 
 def goal_of_noise(settings: Settings, vgg: Vgg, x: Tensor) -> Objective:
     """An objective that costs what the run's own does, of some noise, [1, 3, H, W], 0..1, without any style measured."""
-    return build(settings.model_copy(update={"style_weights": None}), vgg, x, [x], grams=_unmeasured)
+    return build(
+        settings.model_copy(update={"style_weights": None, "style_strokes": ("all",), "style_pull": (1.0,)}),
+        vgg,
+        x,
+        [x],
+        grams=_unmeasured,
+    )
 
 
-def _unmeasured(vgg: Vgg, style: Tensor, layers: Sequence[str], survey: Survey, kind: Kind) -> dict[str, Tensor]:
+def _unmeasured(
+    vgg: Vgg, style: Tensor, layers: Sequence[str], survey: Survey, kind: Kind, guides: Guides | None
+) -> dict[str, Tensor]:
     """Statistics of no style: what a step costs does not depend on them."""
-    del style, survey
+    del style, survey, guides
     channels = {conv.name: conv.channels_out for conv in vgg.architecture.convs}
     return {layer: stand_in(kind, channels[vgg.architecture.layer(layer)]).to(vgg.device) for layer in layers}
 

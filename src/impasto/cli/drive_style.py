@@ -1,0 +1,66 @@
+"""How style files are made and shown in a terminal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from impasto.errors import InvalidSettings, OutputError
+from impasto.evaluate.allocator import keep_freed_memory
+from impasto.files import check_place, expanded, put
+from impasto.losses.styles import KIND_OF
+from impasto.presets import resolve
+from impasto.run.inputs import read_input
+from impasto.run.make_style import made_style
+from impasto.run.style_file import SUFFIX, kinds_for, read_style
+from impasto.run.styles import unfold
+from impasto.vgg import load
+
+
+def drive_make(
+    sources: Sequence[str],
+    out: Path,
+    *,
+    losses: Sequence[str],
+    layers: Sequence[str],
+    network: str,
+    pooling: str,
+    overwrite: bool,
+    quiet: bool,
+) -> None:
+    """Reads, measures, writes."""
+    keep_freed_memory()
+    target = expanded(out)
+    if target.suffix.lower() != SUFFIX:
+        raise InvalidSettings(f"a style file's name ends in {SUFFIX}, got {out}; use -o {target.with_suffix(SUFFIX).name}")
+    settings = resolve({"pooling": pooling, "network": network})
+    check_place(target)
+    if target.exists() and not overwrite:
+        raise OutputError(f"{target} exists; choose another name, or replace it with --overwrite", path=target)
+    kinds = kinds_for(losses)
+    unfolded = unfold(sources, settings)
+    found = [read_input(f"style.{at}", source, settings) for at, source in enumerate(unfolded.sources)]
+    vgg = load(settings.network, pooling=settings.pooling)
+    encoded = made_style(found, vgg, layers=layers, kinds=kinds, weights=unfolded.settings.style_weights)
+    put(target, encoded, existing="replace" if overwrite else "keep")
+    print(target if quiet else f"{target}  {len(encoded) / 1e6:.1f} MB")
+
+
+def drive_show(file: str, *, as_json: bool) -> None:
+    """Where it came from, and what it has."""
+    style = read_style(file)
+    facts = style.facts
+    if as_json:
+        print(json.dumps(facts, ensure_ascii=False))
+        return
+    for picture in facts["pictures"]:
+        size = f"{picture['width']}x{picture['height']}"
+        print(f"{picture['weight']:7.1%}  {picture['name']}  {size}  sha256 {picture['sha256'][:16]}…")
+    losses = [loss for loss, kind in KIND_OF.items() if ("moments" if kind == "gram" else kind) in facts["kinds"]]
+    print(f"losses   {', '.join(losses)}")
+    print(f"layers   {', '.join(facts['layers'])}")
+    print(f"sizes    {', '.join(map(str, facts['sizes']))} px")
+    print(
+        f"network  {facts['network']['name']}, {facts['network']['pooling']} pooling, sha256 {facts['network']['sha256'][:16]}…"
+    )
