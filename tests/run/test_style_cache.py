@@ -13,9 +13,10 @@ from tests.samples import blend, painting, photo, tiny_weights
 from torch import Tensor
 
 from impasto import cache
+from impasto.controls.guides import guide
 from impasto.losses import gram
 from impasto.losses.styles import Kind
-from impasto.objective import Survey, style_grams
+from impasto.objective import Guides, Survey, style_grams
 from impasto.presets import resolve
 from impasto.run import Run, gather, style_cache
 from impasto.run.result import result_of
@@ -33,9 +34,11 @@ class Measured:
         self.times = 0
         monkeypatch.setattr(style_cache, "style_grams", self)
 
-    def __call__(self, vgg: Vgg, style: Tensor, layers: Sequence[str], survey: Survey, kind: Kind) -> dict[str, Tensor]:
+    def __call__(
+        self, vgg: Vgg, style: Tensor, layers: Sequence[str], survey: Survey, kind: Kind, guides: Guides | None
+    ) -> dict[str, Tensor]:
         self.times += 1
-        return style_grams(vgg, style, layers, survey, kind)
+        return style_grams(vgg, style, layers, survey, kind, guides)
 
 
 @pytest.fixture
@@ -195,3 +198,11 @@ def test_a_deleted_cache_is_made_anew(vgg: Vgg, measured: Measured, tmp_path: Pa
     for _ in range(2):
         style_cache.grams(vgg, STYLE, LAYERS)
     assert measured.times == 2
+
+
+def test_another_mask_of_a_style_is_another_entry(vgg: Vgg, measured: Measured) -> None:
+    for value in (1.0, 0.5, 0.5):
+        mask = torch.full(tuple(STYLE.shape[2:]), value)
+        style_cache.grams(vgg, STYLE, LAYERS, guides={layer: guide(mask, vgg, layer)[0] for layer in vgg.path(LAYERS)})
+    style_cache.grams(vgg, STYLE, LAYERS)
+    assert measured.times == 3
