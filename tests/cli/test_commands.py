@@ -223,6 +223,7 @@ def test_every_flag_in_the_documentation_exists(impasto: Command) -> None:
         ["reconstruct"],
         ["sheet"],
         ["score"],
+        ["regions"],
         ["style", "make"],
         ["style", "show"],
         ["resume"],

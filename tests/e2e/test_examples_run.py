@@ -23,7 +23,9 @@ def test_the_python_example_paints_a_picture(
     assert "J fell from" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("name", "count"), [("styles", 3), ("color", 4), ("regions", 2), ("style_masks", 4), ("losses", 5)])
+@pytest.mark.parametrize(
+    ("name", "count"), [("styles", 3), ("color", 4), ("regions", 2), ("style_masks", 4), ("regions_made", 4), ("losses", 5)]
+)
 def test_the_pictures_of_a_page_are_side_by_side(name: str, count: int, tmp_path: Path) -> None:
     made = runpy.run_path(str(EXAMPLES / f"{name}.py"))["main"](48, tmp_path / "made.jpg", iterations=2, levels=1)
     with Image.open(made) as picture:

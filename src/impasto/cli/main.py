@@ -10,7 +10,21 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from impasto import __version__
-from impasto.cli import doctor, estimate, presets, reconstruct, repeat, resume, score, sheet, style, stylize, texture, weights
+from impasto.cli import (
+    doctor,
+    estimate,
+    presets,
+    reconstruct,
+    regions,
+    repeat,
+    resume,
+    score,
+    sheet,
+    style,
+    stylize,
+    texture,
+    weights,
+)
 from impasto.cli.options import INTERRUPTED
 from impasto.errors import ImpastoError, PeerLost
 from impasto.ranks import is_first
@@ -28,6 +42,7 @@ app.command("estimate")(estimate.estimate)
 app.command("texture")(texture.texture)
 app.command("reconstruct")(reconstruct.reconstruct)
 app.command("sheet")(sheet.sheet)
+app.command("regions")(regions.regions)
 app.command("score")(score.score)
 app.command("resume")(resume.resume)
 app.command("repeat")(repeat.repeat)

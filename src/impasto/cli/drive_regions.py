@@ -1,0 +1,73 @@
+"""How regions are found and written in a terminal."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+from torch import Tensor
+
+from impasto.errors import InvalidSettings
+from impasto.evaluate.allocator import keep_freed_memory
+from impasto.files import expanded
+from impasto.images import Picture, check_target, read, write
+from impasto.run import regions as found
+from impasto.run.target import FOLDER
+from impasto.vgg import load
+
+
+def drive_regions(
+    photo: str,
+    *,
+    out: Path | None,
+    count: int,
+    by: str,
+    from_map: bool,
+    soft_px: int,
+    seed: int,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Reads, looks, writes, tells."""
+    if by not in {"features", "colors"}:
+        raise InvalidSettings(f"--by expects features or colors, got {by}", setting="by")
+    keep_freed_memory()
+    picture = read(photo, role="map" if from_map else "content")
+    start = FOLDER / picture.name if out is None else expanded(out)
+    if from_map:
+        masks = found.from_map(picture, soft_px=soft_px)
+    else:
+        vgg = load() if by == "features" else None
+        masks = found.regions(picture, count=count, by="features" if vgg else "colors", vgg=vgg, soft_px=soft_px, seed=seed)
+    names = [start.with_name(f"{start.name}.region-{number}.png") for number in range(1, len(masks) + 1)]
+    label_map = start.with_name(f"{start.name}.regions.png")
+    written = names if from_map else [*names, label_map]
+    for name in written:
+        check_target(name, overwrite=overwrite)
+    for name, mask in zip(names, masks, strict=True):
+        write(name, mask.expand(3, -1, -1), overwrite=overwrite)
+    if not from_map:
+        write(label_map, found.label_map(masks), overwrite=overwrite)
+    _tell(masks, picture, names, None if from_map else label_map, photo, as_json=as_json)
+
+
+def _tell(masks: Tensor, picture: Picture, names: list[Path], label_map: Path | None, photo: str, *, as_json: bool) -> None:
+    colors = picture.at((masks.shape[1], masks.shape[2]))[0]
+    rows = []
+    for mask, name in zip(masks, names, strict=True):
+        mean = (colors * mask).sum((1, 2)) / mask.sum()
+        rows.append(
+            {"mask": str(name), "share": float(mask.mean()), "color": "#" + "".join(f"{round(255 * float(c)):02x}" for c in mean)}
+        )
+    if as_json:
+        print(json.dumps({"map": None if label_map is None else str(label_map), "regions": rows}, ensure_ascii=False))
+        return
+    for row in rows:
+        print(f"{row['share']:6.1%}  {row['color']}  {row['mask']}")
+    if label_map is not None:
+        print(f"map     {label_map}")
+        first = shlex.join(["impasto", "stylize", photo, "--region", f"{names[0]}=PAINTING.jpg"])
+        print(
+            f"\nuse them with\n  {first}\nor paint on the map, and\n  impasto regions {shlex.quote(str(label_map))} --from-map -o NAME"
+        )
