@@ -78,7 +78,8 @@ def test_neural_style_minimises_its_mean_squared_errors() -> None:
 
 
 def test_the_presets_are_those_of_the_plan() -> None:
-    assert list(PRESETS) == ["impasto", "gatys2015", "coursera", "average-of-five", "eight-layers", "neural-style"]
+    ours = ["impasto", "portrait", "landscape", "faithful-colour", "bold"]
+    assert list(PRESETS) == [*ours, "gatys2015", "coursera", "average-of-five", "eight-layers", "neural-style"]
     course = PRESETS["coursera"].settings()
     assert (course.size, course.iterations, course.save_every, course.init) == ((400, 300), 200, 20, "blend")
     assert course.learning_rate * 255 == pytest.approx(2.0)

@@ -1,4 +1,4 @@
-"""Named settings, each a faithful reproduction of a published configuration, with its source."""
+"""Named settings: some for kinds of pictures, chosen by looking; and published configurations, reproduced, with their sources."""
 
 from __future__ import annotations
 
@@ -63,6 +63,33 @@ PRESETS: dict[str, Preset] = {
             "what looks best: coarse to fine, L-BFGS, terms normalised by their targets",
             "this project, docs/objective.md",
             {},
+        ),
+        Preset(
+            "portrait",
+            "for faces: finer and gentler strokes, and one more content layer, so that who it is stays to be seen",
+            "this project, docs/presets.md",
+            {"strength": 0.45, "style_scale": (0.6,), "content_layers": {"conv4_2": 0.7, "conv3_2": 0.3}},
+        ),
+        Preset(
+            "landscape",
+            "for wide views: larger strokes, and more of the deep layers, so that skies and fields take the painting's shapes",
+            "this project, docs/presets.md",
+            {
+                "style_scale": (1.4,),
+                "style_layers": dict(zip(FIVE_STYLE_LAYERS, (0.25, 0.25, 0.25, 0.2, 0.05), strict=True)),
+            },
+        ),
+        Preset(
+            "faithful-colour",
+            "the photograph's own colours; only its lightness is painted",
+            "this project, docs/presets.md; its colours after Gatys et al. 2016 (arXiv 1606.05897)",
+            {"strength": 0.55, "color": "luminance"},
+        ),
+        Preset(
+            "bold",
+            "the painting first: means and covariances, strongly; the photograph gives little more than its outline",
+            "this project, docs/presets.md",
+            {"strength": 0.65, "style_loss": "moments"},
         ),
         Preset(
             "gatys2015",

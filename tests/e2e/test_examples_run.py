@@ -30,3 +30,9 @@ def test_the_pictures_of_a_page_are_side_by_side(name: str, count: int, tmp_path
     made = runpy.run_path(str(EXAMPLES / f"{name}.py"))["main"](48, tmp_path / "made.jpg", iterations=2, levels=1)
     with Image.open(made) as picture:
         assert picture.width == count * 48
+
+
+def test_the_presets_are_side_by_side(tmp_path: Path) -> None:
+    main = runpy.run_path(str(EXAMPLES / "presets.py"))["main"]
+    with Image.open(main(48, tmp_path / "made.jpg", iterations=2, levels=1)) as picture:
+        assert picture.size == (2 * 32 + 4 * 48, 32)

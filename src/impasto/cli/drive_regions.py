@@ -68,6 +68,5 @@ def _tell(masks: Tensor, picture: Picture, names: list[Path], label_map: Path | 
     if label_map is not None:
         print(f"map     {label_map}")
         first = shlex.join(["impasto", "stylize", photo, "--region", f"{names[0]}=PAINTING.jpg"])
-        print(
-            f"\nuse them with\n  {first}\nor paint on the map, and\n  impasto regions {shlex.quote(str(label_map))} --from-map -o NAME"
-        )
+        second = shlex.join(["impasto", "regions", str(label_map), "--from-map", "-o", "NAME"])
+        print(f"\nuse them with\n  {first}\nor paint on the map, and then\n  {second}")

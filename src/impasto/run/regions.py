@@ -78,8 +78,8 @@ def from_map(colored: Picture, *, soft_px: int = 2) -> Tensor:
     flat = found[counts >= max(1, _LEAST_SHARE * len(keys))]
     if not 2 <= len(flat) <= MOST:
         raise InvalidSettings(
-            f"the map {colored.name} has {len(flat)} colours that cover half a percent of it, expected 2 to {MOST}; paint regions "
-            f"in flat colours, and save it as PNG"
+            f"the map {colored.name} has {len(flat)} colours that cover half a percent of it, expected 2 to {MOST}; paint "
+            f"regions in flat colours, and save it as PNG"
         )
     palette = torch.stack([flat // 65536, flat // 256 % 256, flat % 256], 1).float()
     # By colours that occur, not by pixels: of these there may be millions.
