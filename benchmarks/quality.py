@@ -78,7 +78,7 @@ def main() -> None:
         settings = {"size": given.size, "iterations": given.iterations, **variant.settings, "strength": strength}
         scores = measured(content, style, settings, keep=given.pictures, name="-".join(map(str, cell)))
         with given.to.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"cell": cell, "settings": settings, "scores": scores}) + "\n")
+            file.write("\n" * half_written(given.to) + json.dumps({"cell": cell, "settings": settings, "scores": scores}) + "\n")
         print(*cell, {name: round(scores[name], 4) for name in COLUMNS}, flush=True)
 
 
@@ -107,11 +107,15 @@ def photograph(name: str) -> Any:
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
-    """What is in the file; a last line that a killed run left half is dropped."""
+    """What is in the file; a line that a killed run left half is dropped."""
     if not path.exists():
         return []
-    lines = path.read_text("utf-8").splitlines(keepends=True)
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.endswith("}}")]
+
+
+def half_written(path: Path) -> bool:
+    """Whether the last line has no end."""
+    return path.exists() and path.read_bytes()[-1:] not in {b"", b"\n"}
 
 
 def report(path: Path) -> str:
