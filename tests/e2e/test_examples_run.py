@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import runpy
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
+from impasto.run import api
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
+QUICK: dict[str, Any] = {"iterations": 1, "levels": 1, "style_layers": {"conv1_1": 1.0}, "content_layers": {"conv2_1": 1.0}}
 
 
 def test_the_python_example_paints_a_picture(
@@ -23,16 +28,21 @@ def test_the_python_example_paints_a_picture(
     assert "J fell from" in capsys.readouterr().out
 
 
+@pytest.fixture(autouse=True)
+def _loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "load", cache(api.load))
+
+
 @pytest.mark.parametrize(
     ("name", "count"), [("styles", 3), ("color", 4), ("regions", 2), ("style_masks", 4), ("regions_made", 4), ("losses", 5)]
 )
 def test_the_pictures_of_a_page_are_side_by_side(name: str, count: int, tmp_path: Path) -> None:
-    made = runpy.run_path(str(EXAMPLES / f"{name}.py"))["main"](48, tmp_path / "made.jpg", iterations=2, levels=1)
+    made = runpy.run_path(str(EXAMPLES / f"{name}.py"))["main"](48, tmp_path / "made.jpg", **QUICK)
     with Image.open(made) as picture:
         assert picture.width == count * 48
 
 
 def test_the_presets_are_side_by_side(tmp_path: Path) -> None:
     main = runpy.run_path(str(EXAMPLES / "presets.py"))["main"]
-    with Image.open(main(48, tmp_path / "made.jpg", iterations=2, levels=1)) as picture:
+    with Image.open(main(48, tmp_path / "made.jpg", **QUICK)) as picture:
         assert picture.size == (2 * 32 + 4 * 48, 32)
