@@ -17,6 +17,7 @@ from impasto.evaluate import TiledSurvey
 from impasto.objective import Masked, Objective, build
 from impasto.presets import resolve
 from impasto.run import Run
+from impasto.run.masks import stretched
 from impasto.run.result import facts_of, result_of
 from impasto.run.styles import assembled
 from impasto.vgg import Vgg
@@ -163,9 +164,15 @@ def test_the_photographs_colours_come_back_where_the_colour_mask_is_white() -> N
         ({"style_masks": [HALF, HALF]}, "expected a style mask, or None, for each of 1 styles, got 2"),
         ({"style_strokes": ("fine", "coarse")}, "style_strokes: expected one for all, or one for each of 1 styles, got 2"),
         ({"style_pull": (1.0, 2.0, 3.0)}, "style_pull: expected one for all, or one for each of 1 styles, got 3"),
-        ({"style_masks": [HALF * 0]}, "leaves nothing to be painted"),
+        ({"style_masks": [HALF * 0]}, "the style mask picture is black, so it leaves nothing to be painted"),
     ],
 )
 def test_what_does_not_go_together_is_said_in_one_line(more: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidSettings, match=message):
         run_of([STYLE], **more).advance()
+
+
+def test_masks_of_other_proportions_are_named() -> None:
+    narrow = HALF[:, :30]
+    inputs, _ = assembled(CONTENT, [STYLE], resolve({"color": "content"}), [narrow], [HALF], narrow)
+    assert list(stretched(inputs)) == [("picture", "30x64 on picture, which is 80x64")] * 2

@@ -12,6 +12,7 @@ from rich.progress import Progress as Bar
 
 from impasto.run import Run, Step
 from impasto.run.forecast import duration
+from impasto.run.masks import stretched
 from impasto.run.styles import finer_strokes
 from impasto.settings import Settings
 
@@ -65,6 +66,8 @@ class Progress:
         self.say(f"[bold]{content}[/bold] in the style of [bold]{styles}[/bold]: {sizes} px on {run.vgg.device}")
         for name, finer in finer_strokes(run.settings, run.inputs.styles, max(run.levels[-1].size)):
             self.say(f"{escape(name)} is too small for this size: its strokes will be {finer:.1f} times finer than asked for")
+        for name, sizes in stretched(run.inputs):
+            self.say(f"the mask {escape(name)} is stretched: it is {escape(sizes)}")
 
     def step(self, step: Step) -> None:
         """One evaluation."""

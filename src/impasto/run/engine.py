@@ -31,7 +31,7 @@ from impasto.run import levels, style_cache
 from impasto.run.budget import Budget, is_out_of_memory, release
 from impasto.run.colors import Colors
 from impasto.run.inputs import Inputs
-from impasto.run.masks import of_style, of_styles, protected
+from impasto.run.masks import check_masks, of_style, of_styles, protected
 from impasto.run.pace import Cost, Pace, Work
 from impasto.run.start import start_image
 from impasto.run.step import Record, Step
@@ -98,6 +98,7 @@ class Run:
         pictures = [style for style in inputs.styles if isinstance(style, Picture)]
         levels.check_inputs(inputs.content, pictures, min_side_px=self.min_side_px)
         check_style_files(settings, inputs, vgg)
+        check_masks(inputs)
         self.levels = levels.plan(settings, inputs.content.size, min_side_px=self.min_side_px, stride=self.stride)
         if settings.tileable:
             levels.check_tileable(self.levels[-1].size, self.stride)

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 import torch
 from torch import Tensor
 
-from impasto.images import Picture
+from impasto.errors import InvalidSettings
+from impasto.images import Picture, fit
 from impasto.run.inputs import Inputs
+from impasto.run.style_file import StyleFile
+
+_LOOKED_AT_PX: Final = 256
+_BLACK: Final = 1 / 512
+"""What is darker everywhere is black."""
+
+_NOTABLY: Final = 1.03
+"""Proportions that differ by more are worth a word."""
 
 _FULL: Final = 4.0
 """From a quarter on, nothing of the photograph is laid over; below, it comes in as the masks go to 0."""
@@ -38,6 +48,28 @@ def of_style(inputs: Inputs, at: int, size: tuple[int, int]) -> Tensor | None:
     if mask is not None:
         return painted(mask, size)
     return style.alpha_at(size) if isinstance(style, Picture) else None
+
+
+def check_masks(inputs: Inputs) -> None:
+    """Raises InvalidSettings for a mask that is black, before any work."""
+    named = [("mask", mask) for mask in inputs.masks.values()] + [("style mask", mask) for mask in inputs.style_masks.values()]
+    for role, mask in named:
+        if float(painted(mask, fit(mask.size, min(_LOOKED_AT_PX, max(mask.size)))).max()) < _BLACK:
+            raise InvalidSettings(
+                f"the {role} {mask.name} is black, so it leaves nothing to be painted; paint it white where it counts"
+            )
+
+
+def stretched(inputs: Inputs) -> Iterator[tuple[str, str]]:
+    """Masks whose proportions are not those of what they lie on: their names, and both proportions in words."""
+    pairs: list[tuple[Picture, Picture | StyleFile]] = [(mask, inputs.content) for mask in inputs.masks.values()]
+    pairs += [(inputs.color_mask, inputs.content)] if inputs.color_mask is not None else []
+    pairs += [(mask, inputs.styles[at]) for at, mask in inputs.style_masks.items()]
+    for mask, picture in pairs:
+        (height, width), (high, wide) = mask.size, picture.size
+        ratio = width / height / (wide / high)
+        if not 1 / _NOTABLY < ratio < _NOTABLY:
+            yield mask.name, f"{width}x{height} on {picture.name}, which is {wide}x{high}"
 
 
 def protected(rgb: Tensor, inputs: Inputs) -> Tensor:
