@@ -108,6 +108,21 @@ def test_options_win_over_the_settings_file_and_that_over_the_preset(here: Path,
     assert (settings["preset"], settings["iterations"], settings["size"]) == ("coursera", 2, [64, 48])
 
 
+def test_a_settings_file_may_name_styles_and_masks(here: Path, impasto: Command) -> None:
+    Image.fromarray(np.tile(np.array([0, 255], np.uint8).repeat(32), (48, 1))).save("m.png")
+    Path("s.toml").write_text('style = ["paint.png:0.3", "photo.png"]\nmask = "m.png"\nstyle-mask = ["-", "m.png"]\nsize = 64\n')
+    few = ("--settings", "s.toml", "--iterations", "1", "-q", "--overwrite", "-o", "a.png")
+    assert impasto("stylize", "photo.png", *few).code == 0
+    facts = manifest.load(Path("a.png"))
+    assert [style["name"] for style in facts["styles"]] == ["paint", "photo"]
+    assert facts["settings"]["style_weights"] == [0.3, 1.0]
+    assert (list(facts["masks"]), list(facts["style_masks"])) == (["0", "1"], ["1"])
+    assert impasto("stylize", "photo.png", "paint.png", *few).code == 2, "two style masks, and the option names one style"
+    Path("s.toml").write_text("mask = 3\n")
+    ended = impasto("stylize", "photo.png", "paint.png", *few)
+    assert ended.code == 2 and "the settings file has mask = 3, expected a path in quotes" in ended.err
+
+
 def test_repeat_makes_the_same_picture_again(here: Path, impasto: Command) -> None:
     impasto("stylize", "photo.png", "paint.png", *SMALL, "--init", "noise", "--seed", "7", "-q", "-o", "a.png")
     assert impasto("repeat", "a.png", "-q", "-o", "b.png").code == 0

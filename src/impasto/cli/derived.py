@@ -8,7 +8,8 @@ from typing import Any
 
 from impasto import presets, settings
 from impasto.cli.loading import loading
-from impasto.cli.stylize import stylize, with_style_masks
+from impasto.cli.pictures import with_style_masks
+from impasto.cli.stylize import stylize
 
 
 def takes_options_of_stylize(

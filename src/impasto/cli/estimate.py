@@ -8,7 +8,7 @@ from typing import Any
 from impasto import presets, settings
 from impasto.cli.derived import takes_options_of_stylize
 from impasto.cli.loading import loading
-from impasto.cli.stylize import with_masks, with_style_masks
+from impasto.cli.pictures import pictures
 
 
 @takes_options_of_stylize(without=("out", "losses", "checkpoint_every", "shares", "overwrite", "quiet"))
@@ -31,16 +31,17 @@ def estimate(
     impasto estimate photo.jpg painting.jpg --size 4096 --memory 4GB
     """
     from_file = {} if settings_file is None else settings.read_file(settings_file)
+    all_styles = [*(styles or ()), *(more_styles or ())]
+    found = pictures(from_file, all_styles, mask=mask, regions=regions, style_masks=style_masks, color_mask=color_mask)
     chosen = presets.resolve(from_file, {name: value for name, value in given.items() if value is not None})
     with loading():
         from impasto.cli.drive import drive_estimate
-    every, masks = with_masks(styles, more_styles, mask=mask, regions=regions)
     drive_estimate(
         content,
-        every,
+        found.styles,
         chosen,
-        masks=masks,
-        style_masks=with_style_masks(style_masks, len(every)),
-        color_mask=color_mask,
+        masks=found.masks,
+        style_masks=found.style_masks,
+        color_mask=found.color_mask,
         as_json=as_json,
     )

@@ -10,7 +10,7 @@ import typer
 from impasto import presets, settings
 from impasto.cli.loading import loading
 from impasto.cli.options import CheckpointEvery, Json, Out, Overwrite, Quiet, Shares, setting
-from impasto.errors import InvalidSettings
+from impasto.cli.pictures import pictures
 
 LOOK, TERMS, SEARCH, START, FILES = "Look", "Objective", "Optimisation", "Start image", "Files and machine"
 LAYERS = "LAYER[:w],…"
@@ -159,19 +159,20 @@ def stylize(
         name: value for name, value in locals().items() if name in settings.Settings.model_fields and value is not None
     }
     from_file = {} if settings_file is None else settings.read_file(settings_file)
+    all_styles = [*(styles or ()), *(more_styles or ())]
+    found = pictures(from_file, all_styles, mask=mask, regions=regions, style_masks=style_masks, color_mask=color_mask)
     chosen = presets.resolve(from_file, given)
 
     with loading():
         from impasto.cli.drive import drive_new
 
-    every, masks = with_masks(styles, more_styles, mask=mask, regions=regions)
     drive_new(
         content,
-        every,
+        found.styles,
         chosen,
-        masks=masks,
-        style_masks=with_style_masks(style_masks, len(every)),
-        color_mask=color_mask,
+        masks=found.masks,
+        style_masks=found.style_masks,
+        color_mask=found.color_mask,
         out=out,
         overwrite=overwrite,
         losses=losses,
@@ -180,27 +181,3 @@ def stylize(
         quiet=quiet,
         as_json=as_json,
     )
-
-
-def with_style_masks(given: list[str] | None, count: int) -> list[str | None]:
-    """One a style: those given, `-` for none; those behind them have none."""
-    masks = [None if mask == "-" else mask for mask in given or ()]
-    if len(masks) > count:
-        raise InvalidSettings(f"there are {len(masks)} --style-mask for {count} styles; give one a style, - for none")
-    return [*masks, *[None] * (count - len(masks))] if masks else []
-
-
-def with_masks(
-    styles: list[str] | None, more_styles: list[str] | None, *, mask: str | None, regions: list[str] | None
-) -> tuple[list[str], list[str | None]]:
-    """All styles, and the mask of each: `--mask` for those that are not of a region; no masks where there are none."""
-    plain = [*(styles or ()), *(more_styles or ())]
-    if mask is None and not regions:
-        return plain, []
-    pairs: list[tuple[str, str | None]] = [(style, mask) for style in plain]
-    for region in regions or ():
-        own, equals, style = region.partition("=")
-        if not (own and equals and style):
-            raise InvalidSettings(f"--region expects MASK=STYLE, as sky.png=starry.jpg, got {region!r}")
-        pairs.append((style, own))
-    return [style for style, _ in pairs], [own for _, own in pairs]
