@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from functools import partial
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from impasto import objective
@@ -22,21 +20,17 @@ from impasto.evaluate import Evaluation, Evaluator, Tiled, TiledSurvey, Whole
 from impasto.evaluate.allocator import keep_less
 from impasto.evaluate.geometry import margin_px
 from impasto.evaluate.memory import Plan
-from impasto.images import Picture, resize
+from impasto.images import resize
 from impasto.losses import PIXELS
 from impasto.losses.whole import ADVICE
 from impasto.objective import WHOLE, Survey
 from impasto.optimize import Adam, Bounds, Lbfgs, Loop, Optimizer, Rollback, Spectrum, Vectors
 from impasto.run import levels, style_cache
 from impasto.run.budget import Budget, is_out_of_memory, release
-from impasto.run.colors import Colors
 from impasto.run.inputs import Inputs
-from impasto.run.masks import check_masks, of_style, of_styles, protected
 from impasto.run.pace import Cost, Pace, Work
-from impasto.run.start import start_image
+from impasto.run.seen import Seen
 from impasto.run.step import Record, Step
-from impasto.run.style_file import StyleFile
-from impasto.run.styles import check, check_style_files
 from impasto.run.trial import goal_of_noise, pace_of
 from impasto.scratch import Scratch
 from impasto.settings import Settings
@@ -58,15 +52,6 @@ def optimizer_for(settings: Settings, vectors: Vectors | None = None, together: 
     return Lbfgs(history=settings.lbfgs_history, bounds=bounds, metric=metric, vectors=vectors)
 
 
-def _pixels(styles: Iterable[objective.Style]) -> Iterator[Tensor]:
-    """Of those that have any."""
-    for style in styles:
-        if isinstance(style, objective.Masked):
-            yield style.rgb
-        elif isinstance(style, Tensor):
-            yield style
-
-
 class Run:
     """Iterate over it to make the picture; each item is a Step."""
 
@@ -85,7 +70,6 @@ class Run:
         """
         self.settings = settings
         self.inputs = inputs
-        self.colors = Colors(settings, inputs)
         self.vgg = vgg
         self.together = together
         self._evaluator = evaluator
@@ -94,11 +78,7 @@ class Run:
         deepest = vgg.architecture.deepest(self.layers)
         self.stride = vgg.architecture.stride(deepest)
         self.min_side_px = vgg.architecture.min_side_px(deepest)
-        check(settings, len(inputs.styles))
-        pictures = [style for style in inputs.styles if isinstance(style, Picture)]
-        levels.check_inputs(inputs.content, pictures, min_side_px=self.min_side_px)
-        check_style_files(settings, inputs, vgg)
-        check_masks(inputs)
+        self._seen = Seen(settings, inputs, vgg, min_side_px=self.min_side_px)
         self.levels = levels.plan(settings, inputs.content.size, min_side_px=self.min_side_px, stride=self.stride)
         if settings.tileable:
             levels.check_tileable(self.levels[-1].size, self.stride)
@@ -146,18 +126,8 @@ class Run:
         if self._best is None:
             return None
         if self.together is None:
-            return self._cut(self._best[1]).clamp(0, 1)
-        return self._cut(self.together.best(self._best[1])).clamp(0, 1)
-
-    def _cut(self, canvas: Tensor) -> Tensor:
-        """The picture inside the margin."""
-        m = self.settings.canvas_margin
-        return canvas[:, :, m : canvas.shape[2] - m, m : canvas.shape[3] - m]
-
-    def _canvas(self, picture: Tensor) -> Tensor:
-        """A picture with its mirrored margin around it; one too small to be mirrored repeats its border."""
-        m = self.settings.canvas_margin
-        return F.pad(picture, (m, m, m, m), mode="reflect" if m < min(picture.shape[2:]) else "replicate")
+            return self._seen.cut(self._best[1]).clamp(0, 1)
+        return self._seen.cut(self.together.best(self._best[1])).clamp(0, 1)
 
     def __iter__(self) -> Iterator[Step]:
         while not self.finished:
@@ -228,7 +198,7 @@ class Run:
         if self.together is not None:
             every = self.settings.save_every
             canvas = self.together.for_first(canvas) if every is not None and step % every == 0 else canvas[:, :, :0]
-        return self._cut(canvas)
+        return self._seen.cut(canvas)
 
     def _keep(self, iteration: int, rgb: Tensor, evaluation: Evaluation) -> None:
         height, width = self.levels[self.level].size
@@ -240,31 +210,13 @@ class Run:
             vectors = Vectors() if self._loop is None else self._loop.vectors
             self._best = (evaluation.value, vectors.keep(rgb, None if self._best is None else self._best[1]))
 
-    def content(self, level: int) -> Tensor:
-        """Content, with its margin, at the size of a level (from 0), [1, 3, h, w], on the device."""
-        content = self.colors.content(self.inputs.content.at(self.levels[level].size))
-        return self._canvas(content).to(self.vgg.device)
-
     def styles(self, level: int) -> Iterator[objective.Style]:
-        """Each style at its size for a level (from 0), [1, 3, h, w], on the device."""
-        for at, style in enumerate(self.inputs.styles):
-            scale, picture = self.settings.scale_of_style(at), self.levels[level].size
-            if isinstance(style, StyleFile):
-                yield style.at(min(max(1, round(scale * max(picture))), max(style.size)))
-                continue
-            size = levels.style_size(self.settings, style.size, picture, scale=scale, min_side_px=self.min_side_px)
-            rgb, mask = self.colors.style(at, style.at(size)).to(self.vgg.device), of_style(self.inputs, at, size)
-            yield rgb if mask is None else objective.Masked(rgb, mask.to(self.vgg.device))
+        """Each style as a level (from 0) sees it, [1, 3, h, w], on the device."""
+        return self._seen.styles(self.levels[level].size)
 
     def finished_picture(self, rgb: Tensor) -> Tensor:
         """A picture of this run [3, H, W], 0..1, of any size, as it is shown and saved."""
-        return protected(self.colors.finished(rgb), self.inputs)
-
-    def _masks(self, level: int) -> list[Tensor | None]:
-        """Where each style paints at a level, with its margin, [h, w], on the device."""
-        found = of_styles(self.inputs, self.levels[level].size)
-        on_canvas = {id(mask): self._canvas(mask[None, None])[0, 0].to(self.vgg.device) for mask in found if mask is not None}
-        return [None if mask is None else on_canvas[id(mask)] for mask in found]
+        return self._seen.finished(rgb)
 
     def _enter(self, x: Tensor | None = None) -> Loop[Evaluation]:
         """The loop of the level at hand, from the level before it, the start image, or a given x."""
@@ -274,13 +226,14 @@ class Run:
         survey: Survey = WHOLE if plan.tile_px is None else TiledSurvey(plan.tile_px, self.layers)
         if self.together is not None:
             survey = self.together.survey(self.layers, plan)
-        content = self.content(self.level)
+        size = self.levels[self.level].size
+        content = self._seen.content(size)
         goal = objective.build(
             self.settings,
             self.vgg,
             content,
-            self.styles(self.level),
-            masks=self._masks(self.level) if self.inputs.masks else (),
+            self._seen.styles(size),
+            masks=self._seen.masks(size),
             # Of several processes one may have them in its cache, and another not.
             grams=style_cache.grams if self.together is None else objective.style_grams,
             survey=survey,
@@ -298,21 +251,11 @@ class Run:
         """Where the level at hand begins: the best picture of the one before, enlarged, or the start image."""
         if self._best is not None:
             best = self._best[1] if self.together is None else self.together.all(self._best[1])
-            before = self._cut(best).clamp(0, 1).cpu()  # resized there, as all pictures are: not every device can
-            x = self._own(self._canvas(resize(before, self.levels[self.level].size)).to(self.vgg.device))
+            before = self._seen.cut(best).clamp(0, 1).cpu()  # resized there, as all pictures are: not every device can
+            x = self._own(self._seen.canvas(resize(before, self.levels[self.level].size)).to(self.vgg.device))
             self._best = self._first = None
             return x
-        given = self.inputs.start
-        start = start_image(
-            self.settings.init,
-            content=self._cut(content),
-            styles=_pixels(self.styles(self.level)),
-            given=None if given is None else self.colors.content(given.at(self.levels[self.level].size)).to(self.vgg.device),
-            mean_rgb=self.vgg.mean_rgb,
-            noise_ratio=self.settings.noise_ratio,
-            generator=torch.Generator().manual_seed(self.settings.seed),
-        )
-        return self._own(self._canvas(start))
+        return self._own(self._seen.start(self.levels[self.level].size, content))
 
     def _own(self, canvas: Tensor) -> Tensor:
         """Of a new level's canvas the rows that are ours: all, unless there are other processes."""
