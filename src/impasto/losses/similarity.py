@@ -1,8 +1,10 @@
 """Content by self-similarity: how alike the positions of a layer are to each other, not what they are.
 
-J = (1/n) Σ_ij |D_ij(G)/Σ_i D_ij(G) − D_ij(C)/Σ_i D_ij(C)|, D_ij = 1 − cos(f_i, f_j), over n positions at random, always alike.
+J = (1/n²) Σ_ij h(n·(D_ij(G)/Σ_i D_ij(G) − D_ij(C)/Σ_i D_ij(C))), D_ij = 1 − cos(f_i, f_j), over n positions at random, always
+alike, and h(x) = √(x² + ε²) − ε.
 Kolkin, Salavon, Shakhnarovich: STROTSS, 2019 (arXiv 1904.12785); there divided by n² rather than n: a column sums to 1, so that
-would fall with the number of positions.
+would fall with the number of positions; and with |x| in the place of h(x), whose kink lies just where a run starts, at the
+photograph: there its slope says nothing, and no step of L-BFGS goes down.
 """
 
 from __future__ import annotations
@@ -19,6 +21,16 @@ from impasto.losses.whole import features_of, kept
 
 _TINY: Final = 1e-8
 """Added to each distance, so that a layer whose positions are all alike has shares, too."""
+
+
+_SMOOTH: Final = 0.1
+"""ε, in units of the mean share 1/n."""
+
+
+def _apart(one: Tensor, other: Tensor) -> Tensor:
+    """Of shares [n, n]: the formula above."""
+    away = len(one) * (one - other)
+    return ((away.square() + _SMOOTH**2).sqrt() - _SMOOTH).mean()
 
 
 def self_similarity(features: Tensor) -> Tensor:
@@ -47,7 +59,7 @@ class SelfSimilarityTerm:
                 f"content is compared position by position: expected {list(self.size)} of them, got {list(features.shape[2:])}"
             )
         found = self_similarity(features)
-        return (found - self.target.to(found.dtype)).abs().sum() / len(found)
+        return _apart(found, self.target.to(found.dtype))
 
     def measure(self, features: Tensor, weight: Tensor | None = None) -> Statistic:
         """The features themselves."""
@@ -66,4 +78,4 @@ class SelfSimilarityTerm:
     @property
     def nothing(self) -> Tensor:
         """The distance of a picture in which any two positions are as unlike as any others."""
-        return (self.target - 1 / len(self.target)).abs().sum() / len(self.target)
+        return _apart(torch.full_like(self.target, 1 / len(self.target)), self.target)
