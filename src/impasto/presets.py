@@ -87,9 +87,9 @@ PRESETS: dict[str, Preset] = {
         ),
         Preset(
             "bold",
-            "the painting first: means and covariances, strongly; the photograph gives little more than its outline",
+            "the painting first: the photograph gives its large shapes",
             "this project, docs/presets.md",
-            {"strength": 0.65, "style_loss": "moments"},
+            {"strength": 0.7},
         ),
         Preset(
             "gatys2015",
