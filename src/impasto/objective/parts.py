@@ -63,7 +63,7 @@ class Objective:
         return total.detach(), {name: value.detach() for name, value in parts.items()}, list(upstream)
 
 
-EMPHASIS: Final[Mapping[str, float]] = {"nearest": 0.5, "ot": 0.05, "selfsim": 20.0, "laplacian": 500.0}
+EMPHASIS: Final[Mapping[str, float]] = {"nearest": 0.3, "ot": 0.05, "selfsim": 20.0, "laplacian": 500.0}
 """With `normalize="targets"`, what makes a strength mean for a loss about what it means for Gram matrices and features.
 
 Chosen by looking at pictures of several pairs; a loss that is not named needs nothing.
