@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import Final, Literal
 
 import torch
@@ -71,8 +73,10 @@ def from_map(colored: Picture, *, soft_px: int = 2) -> Tensor:
 
     Pixels of other colours, as at smoothed borders, belong to the nearest.  Raises InvalidSettings for one, or more than 12.
     """
-    size = _reduced(colored.size, _LONGEST_PX)
-    pixels = (colored.rgb * 255).round().long().flatten(1).T
+    # Every few pixels one rather than a mean of them: flat colours stay what they are.
+    step = math.ceil(max(colored.size) / _LONGEST_PX)
+    seen = replace(colored, pixels=colored.pixels[::step, ::step])
+    pixels = (seen.rgb * 255).round().long().flatten(1).T
     keys = pixels @ torch.tensor([65536, 256, 1])
     found, counts = torch.unique(keys, return_counts=True)
     flat = found[counts >= max(1, _LEAST_SHARE * len(keys))]
@@ -85,9 +89,9 @@ def from_map(colored: Picture, *, soft_px: int = 2) -> Tensor:
     # By colours that occur, not by pixels: of these there may be millions.
     of_found = torch.stack([found // 65536, found // 256 % 256, found % 256], 1).float()
     nearest = torch.cat([torch.cdist(some, palette).argmin(1) for some in torch.split(of_found, 1 << 16)])
-    group = nearest[torch.searchsorted(found, keys)].view(colored.size)
+    group = nearest[torch.searchsorted(found, keys)].view(seen.size)
     masks = F.one_hot(group, len(flat)).permute(2, 0, 1)[:, None].float()
-    return _finished(F.interpolate(masks, size=size, mode="area") if size != colored.size else masks, soft_px)
+    return _finished(masks, soft_px)
 
 
 def label_map(masks: Tensor) -> Tensor:
