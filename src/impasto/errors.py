@@ -13,7 +13,8 @@ ImpastoError
 ├── DownloadError           a fetch that failed; exit code 1, try again
 ├── RunError                the optimisation itself failed; exit code 1
 │   └── NoProgress          the picture never left its start
-└── PeerLost                another process of this run is gone; exit code 1
+├── PeerLost                another process of this run is gone; exit code 1
+└── Unavailable             the queue's database or data location does not answer; exit code 1, try again
 """
 
 from __future__ import annotations
@@ -90,3 +91,7 @@ class NoProgress(RunError):
 
 class PeerLost(ImpastoError):
     """Another process of this run is gone, so it cannot go on; its last checkpoint can, with any number of processes."""
+
+
+class Unavailable(ImpastoError):
+    """A service that this depends on does not answer now; what was accepted is safe, and the same call may succeed later."""

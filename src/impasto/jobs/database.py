@@ -1,0 +1,46 @@
+"""Where the queue is: a SQLite file in the data location's folder, or any database DBOS knows, made ready for use."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+import dbos
+
+from impasto.errors import InputError
+from impasto.jobs.store import Folder, Store
+
+APPLICATION: Final = "impasto"
+QUEUE: Final = "pictures"
+WORKFLOW: Final = "paint"
+VERSION: Final = "jobs-1"
+"""Of what a workflow's steps are; work of another version is left to workers of that version."""
+
+
+def database_url(store: Store, given: str | None) -> str:
+    """The URL of the queue's database.  Raises InputError where none follows from the store."""
+    if given is not None:
+        if not given.startswith(("sqlite:///", "postgresql://", "postgresql+psycopg://")):
+            raise InputError(f"--database expects postgresql://… or sqlite:///FILE, got {given.partition('://')[0]!r}")
+        return given
+    if not isinstance(store, Folder):
+        raise InputError("files at a URL are for several machines, which need a database together; name it with --database")
+    return f"sqlite:///{Path(store.url) / 'queue.sqlite'}"
+
+
+def prepared(url: str) -> dbos.DBOSClient:
+    """A client of the database, its tables and the queue made where they are missing."""
+    logging.getLogger("dbos").setLevel(logging.ERROR)
+    if url.startswith("sqlite:///"):
+        # Readers and a writer at once; the file remembers it.
+        with sqlite3.connect(url.removeprefix("sqlite:///"), timeout=30) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+        connection.close()
+    dbos.DBOS.migrate(url)
+    client = dbos.DBOSClient(
+        system_database_url=url, application_name=APPLICATION, retry_connection_errors=False, lazy=True, system_database_pool_size=8
+    )
+    client.register_queue(QUEUE, worker_concurrency=1, polling_interval_sec=0.5)
+    return client

@@ -1,0 +1,247 @@
+"""The data location: inputs by the hash of their bytes, and what jobs write; a folder, or any fsspec URL for several machines.
+
+Keys are made by this program alone, of hashes, ids and fixed names; what a client sends is never part of one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from impasto.errors import InputError, OutputError
+from impasto.files import expanded, make_folder, output_error, put, put_by
+
+_KEY: Final = re.compile(r"[a-z]+(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+")
+
+
+class Missing(InputError):
+    """There is no such file in the data location."""
+
+
+class Store(Protocol):
+    """Files by key, each whole or absent at every moment.  All methods raise OutputError when the location fails."""
+
+    @property
+    def url(self) -> str:
+        """Where it is, for another process."""
+
+    def read(self, key: str) -> bytes:
+        """The bytes of a file; raises Missing."""
+
+    def write(self, key: str, data: bytes) -> None:
+        """Puts a file in place of an older one."""
+
+    def send(self, key: str, path: Path) -> None:
+        """Takes a local file over, in place of an older one."""
+
+    def local(self, key: str) -> AbstractContextManager[Path]:
+        """A path of this machine to read the file at, while inside; raises Missing."""
+
+    def stamp(self, key: str) -> str | None:
+        """What changes whenever the file does; None where there is none."""
+
+    def remove(self, prefix: str) -> None:
+        """Removes a file, or all files of a folder; what is not there is gone already."""
+
+    def names(self, prefix: str) -> list[str]:
+        """The names right below a folder."""
+
+
+def open_store(location: str | os.PathLike[str]) -> Store:
+    """The store at a folder's path or an fsspec URL (`s3://bucket/folder`).  Raises InputError or OutputError."""
+    text = os.fspath(location)
+    if "://" not in text or text.startswith("file://"):
+        folder = expanded(text.removeprefix("file://")).absolute()
+        make_folder(folder)
+        return Folder(folder)
+    return Remote(text)
+
+
+def file_key(sha256: str) -> str:
+    """Where an input lies."""
+    return f"files/{sha256[:2]}/{sha256}"
+
+
+def job_key(job: str, name: str = "") -> str:
+    """Where a job keeps a file; without a name its folder."""
+    return f"jobs/{job}/{name}".rstrip("/")
+
+
+def keep_file(store: Store, data: bytes) -> str:
+    """Puts an input into the store; its hash."""
+    sha256 = hashlib.sha256(data).hexdigest()
+    if store.stamp(file_key(sha256)) is None:
+        store.write(file_key(sha256), data)
+    return sha256
+
+
+def _checked(key: str) -> str:
+    if _KEY.fullmatch(key) is None:
+        raise ValueError(f"{key!r} is no key of a store")
+    return key
+
+
+class Folder:
+    """A store in a folder of this machine, or one that all machines see."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @property
+    def url(self) -> str:
+        """The folder."""
+        return str(self._folder)
+
+    def _path(self, key: str) -> Path:
+        return self._folder / _checked(key)
+
+    def read(self, key: str) -> bytes:
+        """As Store.read."""
+        try:
+            return self._path(key).read_bytes()
+        except FileNotFoundError:
+            raise Missing(f"there is no {key} in {self._folder}") from None
+        except OSError as error:
+            raise OutputError(f"{self._folder / key} cannot be read: {error.strerror or error}") from None
+
+    def write(self, key: str, data: bytes) -> None:
+        """As Store.write."""
+        path = self._path(key)
+        make_folder(path.parent)
+        put(path, data, existing="replace")
+
+    def send(self, key: str, path: Path) -> None:
+        """As Store.send."""
+        target = self._path(key)
+        make_folder(target.parent)
+        try:
+            path.replace(target)
+        except OSError:  # from another file system
+            put_by(target, lambda temporary: shutil.copyfile(path, temporary), existing="replace")
+            path.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def local(self, key: str) -> Iterator[Path]:
+        """As Store.local."""
+        path = self._path(key)
+        if not path.is_file():
+            raise Missing(f"there is no {key} in {self._folder}")
+        yield path
+
+    def stamp(self, key: str) -> str | None:
+        """As Store.stamp."""
+        try:
+            found = self._path(key).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise OutputError(f"{self._folder / key} cannot be read: {error.strerror or error}") from None
+        return f"{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_size:x}"
+
+    def remove(self, prefix: str) -> None:
+        """As Store.remove."""
+        path = self._path(prefix)
+        try:
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise output_error(path, error) from None
+
+    def names(self, prefix: str) -> list[str]:
+        """As Store.names."""
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            return sorted(path.name for path in self._path(f"{prefix}/x").parent.iterdir() if not path.name.startswith("."))
+        return []
+
+
+class Remote:
+    """A store anywhere that fsspec reaches."""
+
+    def __init__(self, url: str) -> None:
+        try:
+            import fsspec
+
+            self._system, self._root = fsspec.core.url_to_fs(url, use_listings_cache=False)
+        except (ImportError, ValueError) as error:
+            raise InputError(f"the data location {url} cannot be used: {error}") from None
+        self._url = url
+
+    @property
+    def url(self) -> str:
+        """As given."""
+        return self._url
+
+    def _path(self, key: str) -> str:
+        return f"{self._root.rstrip('/')}/{_checked(key)}"
+
+    @contextlib.contextmanager
+    def _words(self, key: str) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError:
+            raise Missing(f"there is no {key} in {self._url}") from None
+        except (OutputError, Missing):
+            raise
+        except Exception as error:  # every provider has its own
+            raise OutputError(f"{self._url}/{key}: {type(error).__name__}: {error}") from None
+
+    def read(self, key: str) -> bytes:
+        """As Store.read."""
+        with self._words(key):
+            data: bytes = self._system.cat_file(self._path(key))
+        return data
+
+    def write(self, key: str, data: bytes) -> None:
+        """As Store.write."""
+        with self._words(key):
+            self._system.makedirs(self._path(key).rpartition("/")[0], exist_ok=True)
+            self._system.pipe_file(self._path(key), data)
+
+    def send(self, key: str, path: Path) -> None:
+        """As Store.send."""
+        with self._words(key):
+            self._system.makedirs(self._path(key).rpartition("/")[0], exist_ok=True)
+            self._system.put_file(str(path), self._path(key))
+        path.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def local(self, key: str) -> Iterator[Path]:
+        """As Store.local."""
+        with tempfile.TemporaryDirectory(prefix="impasto-") as folder:
+            path = Path(folder) / key.rpartition("/")[2]
+            with self._words(key):
+                self._system.get_file(self._path(key), str(path))
+            yield path
+
+    def stamp(self, key: str) -> str | None:
+        """As Store.stamp."""
+        try:
+            with self._words(key):
+                info: dict[str, Any] = self._system.info(self._path(key))
+        except Missing:
+            return None
+        known = [info.get(name) for name in ("ETag", "etag", "mtime", "LastModified", "last_modified", "created", "size")]
+        return hashlib.sha256(repr(known).encode()).hexdigest()[:16]
+
+    def remove(self, prefix: str) -> None:
+        """As Store.remove."""
+        with contextlib.suppress(Missing), self._words(prefix):
+            self._system.rm(self._path(prefix), recursive=True)
+
+    def names(self, prefix: str) -> list[str]:
+        """As Store.names."""
+        try:
+            with self._words(prefix):
+                found = self._system.ls(self._path(prefix), detail=False)
+        except Missing:
+            return []
+        return sorted(str(path).rstrip("/").rpartition("/")[2] for path in found)

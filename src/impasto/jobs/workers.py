@@ -1,0 +1,70 @@
+"""Which workers are alive: each one counts up in the data location; who does not for a while is dead, and its work is free.
+
+A watcher compares what it reads with what it read before, by its own clock, so that clocks of machines need not agree.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Final
+
+from impasto.jobs.store import Missing, Store
+
+BEAT_S: Final = 2.0
+"""Seconds between two beats."""
+
+DEAD_AFTER_S: Final = 20.0
+"""Seconds without a beat after which a worker counts as dead."""
+
+
+def beat(store: Store, worker: str, count: int) -> None:
+    """Says that a worker is alive."""
+    store.write(f"workers/{worker}", json.dumps({"count": count, "time": time.time()}).encode())
+
+
+def leave(store: Store, worker: str) -> None:
+    """Says that a worker has ended as it should."""
+    store.remove(f"workers/{worker}")
+
+
+def alive(store: Store, worker: str) -> bool:
+    """Whether a worker beat lately, by this machine's clock: to show, not to take its work."""
+    try:
+        last = json.loads(store.read(f"workers/{worker}"))
+        return bool(abs(time.time() - last["time"]) < DEAD_AFTER_S)
+    except (Missing, ValueError, KeyError, TypeError):
+        return False
+
+
+def living(store: Store) -> list[str]:
+    """The workers that beat lately."""
+    return [worker for worker in store.names("workers") if alive(store, worker)]
+
+
+class Watch:
+    """Finds workers that died: those whose count did not change for DEAD_AFTER_S."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._seen: dict[str, tuple[str | None, float]] = {}
+
+    def dead(self) -> list[str]:
+        """Those of which it is known by now.  To be asked every few seconds."""
+        now = time.monotonic()
+        found = []
+        names = self._store.names("workers")
+        for worker in names:
+            stamp = self._store.stamp(f"workers/{worker}")
+            before = self._seen.get(worker)
+            if before is None or before[0] != stamp:
+                self._seen[worker] = (stamp, now)
+            elif now - before[1] > DEAD_AFTER_S:
+                found.append(worker)
+        self._seen = {worker: seen for worker, seen in self._seen.items() if worker in names}
+        return found
+
+    def forget(self, worker: str) -> None:
+        """Its work was taken over."""
+        self._store.remove(f"workers/{worker}")
+        self._seen.pop(worker, None)
