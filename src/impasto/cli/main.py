@@ -24,6 +24,7 @@ from impasto.cli import (
     stylize,
     texture,
     weights,
+    worker,
 )
 from impasto.cli.options import INTERRUPTED
 from impasto.errors import ImpastoError, PeerLost
@@ -46,6 +47,7 @@ app.command("regions")(regions.regions)
 app.command("score")(score.score)
 app.command("resume")(resume.resume)
 app.command("repeat")(repeat.repeat)
+app.command("worker")(worker.worker)
 app.add_typer(style.app, name="style")
 app.add_typer(presets.app, name="presets")
 app.add_typer(weights.app, name="weights")

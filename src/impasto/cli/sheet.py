@@ -79,11 +79,10 @@ def sheet(
         options = {"settings": str(settings_file)} | options
     across, down = _numbers("strengths", strengths), _numbers("style-scales", style_scales)
     plain = {name: value for name, value in options.items() if name != "settings"}
-    for strength in across:  # raises for a preset on which it has no effect
-        chosen = presets.resolve({"size": 192}, file, plain, {"strength": strength})
     losses = () if style_losses is None else tuple(loss.strip() for loss in style_losses.split(","))
-    for loss in losses:
-        presets.resolve(file, plain, {"style_loss": loss})
+    columns = [{"style_loss": loss} for loss in losses] if losses else [{"strength": strength} for strength in across]
+    for column in columns:  # raises for what its preset does not know, before any work
+        chosen = presets.resolve({"size": 192}, file, plain, column)
     if losses:
         chosen = presets.resolve({"size": 192}, file, plain)
     if any(strength > 1 for strength in across):

@@ -40,7 +40,11 @@ def prepared(url: str) -> dbos.DBOSClient:
         connection.close()
     dbos.DBOS.migrate(url)
     client = dbos.DBOSClient(
-        system_database_url=url, application_name=APPLICATION, retry_connection_errors=False, lazy=True, system_database_pool_size=8
+        system_database_url=url,
+        application_name=APPLICATION,
+        retry_connection_errors=False,
+        lazy=True,
+        system_database_pool_size=8,
     )
     client.register_queue(QUEUE, worker_concurrency=1, polling_interval_sec=0.5)
     return client

@@ -14,7 +14,7 @@ FINAL: Final[frozenset[State]] = frozenset({"finished", "failed", "cancelled"})
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is, after a step.  `loss` is J at that step; `preview_step`: the step of the picture that can be looked at."""
+    """How far a run is, after a step.  `loss` is J there; `preview_step`: the step of the picture that can be looked at."""
 
     step: int
     steps: int

@@ -6,6 +6,7 @@ A job's state is the workflow's, with one word of our own beside it (`hold`): wh
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import time
@@ -13,16 +14,17 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import dbos
 from sqlalchemy.exc import SQLAlchemyError
 
 from impasto.errors import InputError, Unavailable
-from impasto.jobs.database import APPLICATION, QUEUE, VERSION, WORKFLOW, database_url, prepared
+from impasto.jobs.database import QUEUE, VERSION, WORKFLOW, database_url, prepared
 from impasto.jobs.job import Failure, Job, Made, Progress, State
-from impasto.jobs.request import Request
-from impasto.jobs.store import Missing, Store, job_key
+from impasto.jobs.request import Request, parse_request
+from impasto.jobs.store import Missing, Store, file_key, job_key, keep_file
 from impasto.jobs.workers import alive
 
 T = TypeVar("T")
@@ -93,8 +95,6 @@ class Queue:
         return made
 
     def _require(self, sha256: str) -> None:
-        from impasto.jobs.store import file_key
-
         if self.store.stamp(file_key(sha256)) is None:
             raise Missing(f"there is no file {sha256[:12]}… here; send it first")
 
@@ -119,19 +119,18 @@ class Queue:
         statuses = sorted({status for state in states for status in _STATUSES[state]}) or None
         positions = self._positions()
         found: list[Job] = []
-        offset = 0
         passed = before is None
-        while len(found) < limit:
-            at = offset
+        for offset in itertools.count(0, _PAGE):
             rows = _answer(
-                lambda: self._client.list_workflows(
+                partial(
+                    self._client.list_workflows,
                     name=WORKFLOW,
                     status=statuses,
                     attributes=None if owner is None else {"owner": owner},
                     end_time=None if until is None else until.isoformat(),
                     sort_desc=True,
                     limit=_PAGE,
-                    offset=at,
+                    offset=offset,
                 )
             )
             for row in rows:
@@ -141,9 +140,8 @@ class Queue:
                 job = self._job(row)
                 if not states or job.state in states:
                     found.append(replace(job, position=positions.get(job.id)))
-            if len(rows) < _PAGE:
+            if len(rows) < _PAGE or len(found) >= limit:
                 break
-            offset += _PAGE
         return found[:limit]
 
     def count(self, *, states: Iterable[State], owner: str | None = None) -> int:
@@ -196,9 +194,6 @@ class Queue:
 
     def more(self, job: str, iterations: int, *, owner: str = "") -> Job:
         """A new job that goes on from a finished one's picture, at its size.  Raises UnknownJob, Conflict or InvalidSettings."""
-        from impasto.jobs.request import parse_request
-        from impasto.jobs.store import keep_file
-
         parent = self.get(job)
         if parent.made is None:
             raise Conflict(f"the job is {parent.state}; there is more to do only for a finished picture")
@@ -211,8 +206,6 @@ class Queue:
 
     def repeat(self, job: str, changes: Mapping[str, Any], *, name: str | None = None, owner: str = "") -> Job:
         """A new job of the same files, some settings changed (None: as by default).  Raises UnknownJob or InvalidSettings."""
-        from impasto.jobs.request import parse_request
-
         parent = self.get(job)
         values = parent.request.model_dump()
         settings = {**values["settings"], **changes}
@@ -239,7 +232,10 @@ class Queue:
         state = _state(row.status, attributes, output, self.store)
         failure = output.get("failure")
         if state == "failed" and failure is None:
-            failure = {"code": "unexpected", "message": "something unexpected went wrong in the worker; see its log, and try again"}
+            failure = {
+                "code": "unexpected",
+                "message": "something unexpected went wrong in the worker; see its log, and try again",
+            }
         made = output.get("made")
         inputs = row.input["args"] if row.input else ["{}"]
         return Job(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -17,12 +17,13 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Ref(BaseModel):
-    """A file of the store: its hash, and what it is called."""
+    """A file of the store: its hash, what it is called, and where it was, for the record only."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     sha256: Sha256
     name: Annotated[str, Field(max_length=200)] = "picture"
+    path: str | None = None
 
 
 class StyleRef(Ref):
@@ -45,6 +46,8 @@ class Request(BaseModel):
     settings: dict[str, Any] = Field(default_factory=dict)
     name: Annotated[str, Field(max_length=200)] = ""
     parent: str | None = None
+    suffix: Literal[".png", ".jpg", ".tif", ".webp"] = ".png"
+    """The format of the result, which is there as PNG in any case."""
 
     def resolved(self) -> Settings:
         """The settings of the run.  Raises InvalidSettings."""

@@ -24,8 +24,8 @@ def beat(store: Store, worker: str, count: int) -> None:
 
 
 def leave(store: Store, worker: str) -> None:
-    """Says that a worker has ended as it should."""
-    store.remove(f"workers/{worker}")
+    """Says that a worker has ended, so that its work is free at once."""
+    store.write(f"workers/{worker}", json.dumps({"ended": True, "time": 0}).encode())
 
 
 def alive(store: Store, worker: str) -> bool:
@@ -56,6 +56,9 @@ class Watch:
         names = self._store.names("workers")
         for worker in names:
             stamp = self._store.stamp(f"workers/{worker}")
+            if self._ended(worker):
+                found.append(worker)
+                continue
             before = self._seen.get(worker)
             if before is None or before[0] != stamp:
                 self._seen[worker] = (stamp, now)
@@ -63,6 +66,12 @@ class Watch:
                 found.append(worker)
         self._seen = {worker: seen for worker, seen in self._seen.items() if worker in names}
         return found
+
+    def _ended(self, worker: str) -> bool:
+        try:
+            return bool(json.loads(self._store.read(f"workers/{worker}")).get("ended"))
+        except (Missing, ValueError, AttributeError):
+            return False
 
     def forget(self, worker: str) -> None:
         """Its work was taken over."""

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from impasto import checkpoint as checkpoints
 from impasto.errors import CheckpointError, InputError
 from impasto.files import check_place, sweep
 from impasto.images import check_target
-from impasto.run.api import network_for
-from impasto.run.engine import Run
-from impasto.run.inputs import decoded
+from impasto.run.saved import restored
 from impasto.run.target import Target, locked
 from impasto.run.to_file import ToFile, moved_beside
-from impasto.settings import parse
 
 if TYPE_CHECKING:
     from impasto.run.together import Together
@@ -45,33 +40,12 @@ def _job(path: Path, together: Together | None) -> ToFile:
     saved = checkpoints.read(path)
     facts = saved.facts
     try:
-        settings = parse(facts["settings"])
-        inputs = decoded(saved.inputs, facts["names"], facts["paths"], settings)
         losses = None if facts["losses"] is None else Path(facts["losses"])
-        target = Target(Path(facts["picture"]), facts["overwrite"], losses, settings.save_every is not None)
-        every_s, ours, weights_sha256 = float(facts["checkpoint_every_s"]), dict(facts["ours"]), str(facts["weights_sha256"])
-        vgg = network_for(settings, facts["precision"])
-        if vgg.weights.sha256 != weights_sha256:
-            raise CheckpointError(
-                f"it was made with other weights ({weights_sha256[:12]}…) than {settings.network} has now "
-                f"({vgg.weights.sha256[:12]}…); bring the old ones back"
-            )
-        run = Run(settings, inputs, vgg, together=together)
-        run.scratch = path.absolute().parent
-        _restore(run, saved, together)
+        every_s, ours = float(facts["checkpoint_every_s"]), dict(facts["ours"])
+        run = restored(saved, scratch=path.absolute().parent, together=together)
+        target = Target(Path(facts["picture"]), facts["overwrite"], losses, run.settings.save_every is not None)
     except InputError as error:
         raise CheckpointError(f"{path} cannot be continued: {error}") from None
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(f"{path} is damaged ({type(error).__name__}: {error}); start the run anew") from None
     return ToFile(run, moved_beside(path, target), checkpoint_every_s=every_s, ours=ours)
-
-
-def _restore(run: Run, saved: checkpoints.Checkpoint, together: Together | None) -> None:
-    tensors = cast("Mapping[str, Tensor]", saved.tensors)  # read ones are there
-    if together is None:
-        run.restore(saved.facts["run"], tensors)
-    else:
-        from impasto.run.serve import hand_out, restore
-
-        hand_out(together, run)
-        restore(together, run, saved.facts["run"], tensors)

@@ -11,15 +11,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from impasto import checkpoint as checkpoints
 from impasto.errors import NoProgress, OutputError, PeerLost
 from impasto.images import write
 from impasto.manifest import sidecar
 from impasto.run import losses_file
 from impasto.run.engine import Run
 from impasto.run.result import Result, alpha_at, dpi_of, result_of
+from impasto.run.saved import save
 from impasto.run.step import Step
 from impasto.run.target import Target
 
@@ -201,23 +201,14 @@ class ToFile:
 
     def _checkpoint(self) -> None:
         begun = time.monotonic()
-        facts, tensors = self.run.state()
-        inputs = self.run.inputs
-        everything: dict[str, Any] = {
-            "settings": self.run.settings.model_dump(mode="json"),
-            "weights_sha256": self.run.vgg.weights.sha256,
-            "precision": self.run.vgg.precision,
-            "run": facts,
-            "names": {role: picture.name for role, picture in inputs.roles().items()},
-            "paths": dict(inputs.paths),
+        more = {
             "picture": str(self.target.picture.absolute()),
             "overwrite": self.target.overwrite,
             "losses": None if self.target.losses is None else str(self.target.losses.absolute()),
             "ours": self._ours,
             "checkpoint_every_s": self._every_s,
         }
-        encoded = {role: picture.encoded for role, picture in inputs.roles().items()}
-        checkpoints.write(self.target.checkpoint, checkpoints.Checkpoint(everything, tensors, encoded), rest=self.run.rest)
+        save(self.run, self.target.checkpoint, more)
         self._checkpoint_cost_s = time.monotonic() - begun
 
 

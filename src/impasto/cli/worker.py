@@ -1,0 +1,41 @@
+"""`impasto worker`: takes jobs from a queue, here or on any machine that reaches its database and its files."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from typing import Annotated
+
+import typer
+
+from impasto.cli.loading import loading
+
+_DATA = Annotated[str | None, typer.Option("--data", help="the data location: a folder or an fsspec URL", show_default=False)]
+_DATABASE = Annotated[
+    str | None,
+    typer.Option("--database", help="the queue's database, postgresql://… or sqlite:///FILE", metavar="URL", show_default=False),
+]
+
+
+def worker(
+    data: _DATA = None,
+    database: _DATABASE = None,
+    until_idle: Annotated[bool, typer.Option("--until-idle", help="end when no job waits and none is at work")] = False,
+    name: Annotated[str | None, typer.Option("--name", hidden=True)] = None,
+    parent: Annotated[int | None, typer.Option("--parent", hidden=True)] = None,
+) -> None:
+    """Make the pictures that `impasto serve` and `impasto batch` queue, one at a time; Ctrl-C saves and ends it.
+
+    impasto worker --database postgresql://user:password@host/impasto --data s3://bucket/impasto
+    """
+    from impasto.jobs.database import database_url
+    from impasto.jobs.place import default_place
+    from impasto.jobs.store import open_store
+
+    store = open_store(default_place() if data is None else data)
+    url = database_url(store, database)
+    with loading():
+        from impasto.jobs.worker import Worker
+    unique = f"{socket.gethostname().partition('.')[0]}-{os.getpid()}-{secrets.token_hex(3)}"
+    Worker(store, url, name=unique if name is None else name, parent=parent).run(until_idle=until_idle)

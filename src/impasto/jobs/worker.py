@@ -1,0 +1,195 @@
+"""The worker: a process that takes jobs from the queue, one at a time, and loses nothing when it is killed.
+
+Each job is a DBOS workflow whose steps are the segments between checkpoints.  All computing happens in the main thread: the
+threads that the arithmetic is spread over belong to the thread that calls it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import signal
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from types import FrameType
+from typing import Any, Final
+
+from dbos import DBOS
+from dbos import error as dbos_errors
+
+from impasto.evaluate.allocator import keep_freed_memory
+from impasto.jobs.database import APPLICATION, QUEUE, VERSION, WORKFLOW, prepared
+from impasto.jobs.painter import Painter, Passing
+from impasto.jobs.request import Request
+from impasto.jobs.store import Store
+from impasto.jobs.workers import BEAT_S, Watch, beat, leave
+
+POLL_S: Final = 0.7
+log = logging.getLogger("impasto.worker")
+
+
+class Worker:
+    """Registers the workflow, and runs until it is asked to stop."""
+
+    def __init__(self, store: Store, database: str, *, name: str, parent: int | None = None) -> None:
+        """`name`: of letters, digits, - and _; of all that run, no other has it.  `parent`: a process without which it ends."""
+        self._store, self._database, self._name, self._parent = store, database, name, parent
+        self._painter = Painter(store)
+        self._stopping = threading.Event()
+        self._tasks: queue.Queue[tuple[Callable[[], Any], Future[Any]]] = queue.Queue()
+        self._halt: dict[str, threading.Event] = {}
+        self._client = prepared(database)
+
+    def run(self, *, until_idle: bool = False) -> None:
+        """Until SIGTERM or SIGINT (or its parent's end); `until_idle`: or until nothing waits and nothing is at work."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._asked_to_stop)
+        keep_freed_memory()
+        self._launch()
+        beats = threading.Thread(target=self._beat, daemon=True)
+        beats.start()
+        log.info("worker %s is ready", self._name)
+        try:
+            while not self._stopping.is_set():
+                try:
+                    task, future = self._tasks.get(timeout=0.2)
+                except queue.Empty:
+                    if until_idle and self._idle():
+                        break
+                    continue
+                try:
+                    future.set_result(task())
+                except BaseException as error:
+                    future.set_exception(error)
+        finally:
+            self._stopping.set()
+            # Workflows that are not at an end are left as they are in the database, for the next worker: their threads wait
+            # for a segment that will not come, and end with the process.
+            leave(self._store, self._name)
+            log.info("worker %s has ended", self._name)
+            logging.shutdown()
+            os._exit(0)
+
+    def _asked_to_stop(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        self._stopping.set()
+        signal.signal(number, signal.SIG_DFL)  # a second one ends it at once
+
+    def _launch(self) -> None:
+        logging.getLogger("dbos").setLevel(logging.ERROR)
+        DBOS(
+            config={
+                "name": APPLICATION,
+                "system_database_url": self._database,
+                "executor_id": self._name,
+                "application_version": VERSION,
+                "run_migrations": False,
+                "log_level": "ERROR",
+            }
+        )
+        self._register()
+        DBOS.launch()
+        DBOS.register_queue(QUEUE, worker_concurrency=1, polling_interval_sec=0.3)
+
+    def _register(self) -> None:
+        steps: dict[str, Any] = {"retries_allowed": True, "interval_seconds": 1.0, "max_attempts": 6, "backoff_rate": 2.0}
+        steps["should_retry"] = lambda error: isinstance(error, Passing)
+
+        @DBOS.step(name="segment", **steps)
+        def segment(job: str, request: str) -> dict[str, Any]:
+            return self._held(
+                job, lambda: self._painter.segment(job, Request.model_validate_json(request), stopped=self._stop(job))
+            )
+
+        @DBOS.step(name="finish", **steps)
+        def finish(job: str, request: str) -> dict[str, Any]:
+            wanted = Request.model_validate_json(request)
+            return self._held(job, lambda: self._painter.finish(job, wanted))
+
+        @DBOS.step(name="pause")
+        def pause(job: str, reason: str) -> None:
+            log.error("%s: paused: %s", job, reason)
+            self._client.update_workflow_attributes(job, {"hold": "pause", "reason": reason}, merge=True)
+            self._client.cancel_workflow(job)
+
+        @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=1000)
+        def paint(request: str) -> dict[str, Any]:
+            job = str(DBOS.workflow_id)
+            while True:
+                try:
+                    answer = segment(job, request)
+                    if answer.get("finished"):
+                        return finish(job, request)
+                    if "failure" in answer:
+                        return answer
+                except (Passing, dbos_errors.DBOSMaxStepRetriesExceeded) as error:
+                    # For a person to mend; the job is gone on with when they say so.
+                    pause(job, str(error))
+
+    def _held(self, job: str, task: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """What the main thread makes of a task.  Does not return where the worker stops before."""
+        self._say(job, self._name)
+        future: Future[dict[str, Any]] = Future()
+        self._tasks.put((task, future))
+        while True:
+            try:
+                answer = future.result(timeout=0.2)
+                break
+            except TimeoutError:
+                if future.done():
+                    raise
+        self._say(job, None)
+        return answer
+
+    def _say(self, job: str, active: str | None) -> None:
+        """Who is at it; only to be shown, so a database that does not answer is no reason to stop."""
+        try:
+            self._client.update_workflow_attributes(job, {"active": active}, merge=True)
+        except Exception as error:
+            log.warning("the database does not answer: %s", error)
+
+    def _stop(self, job: str) -> Callable[[], bool]:
+        """Whether the job at hand is to stop: the worker ends, or the job was cancelled, or another worker has it now."""
+        halt = threading.Event()
+        self._halt = {job: halt}  # one at a time
+        threading.Thread(target=self._poll, args=(job, halt), daemon=True).start()
+        return lambda: self._stopping.is_set() or halt.is_set()
+
+    def _poll(self, job: str, halt: threading.Event) -> None:
+        while self._halt.get(job) is halt and not self._stopping.is_set():
+            try:
+                found = self._client.list_workflows(workflow_ids=[job], load_input=False, load_output=False)
+                if not found or found[0].status != "PENDING" or found[0].executor_id != self._name:
+                    halt.set()
+                    return
+            except Exception as error:
+                log.warning("the database does not answer: %s", error)
+            time.sleep(POLL_S)
+
+    def _beat(self) -> None:
+        watch = Watch(self._store)
+        for count in range(1 << 62):
+            if self._stopping.is_set():
+                return
+            try:
+                beat(self._store, self._name, count)
+                for worker in watch.dead() if count % 3 == 2 else ():
+                    log.warning("worker %s is dead; its work goes on here or elsewhere", worker)
+                    DBOS._recover_pending_workflows([worker])
+                    watch.forget(worker)
+            except Exception as error:
+                log.warning("no heartbeat: %s", error)
+            if self._parent is not None and os.getppid() != self._parent:
+                self._stopping.set()
+            self._stopping.wait(BEAT_S)
+
+    def _idle(self) -> bool:
+        try:
+            return not self._client.list_workflows(
+                status=["ENQUEUED", "DELAYED", "PENDING"], name=WORKFLOW, limit=1, load_input=False, load_output=False
+            )
+        except Exception:
+            return False
