@@ -2,8 +2,8 @@
 
 `python -m benchmarks.quality --to FILE.jsonl` makes the pictures that FILE does not have yet, a line each, five contents by five
 styles, a diagonal of that square at a time: after each diagonal every content and every style has come once for each variant, so
-it can be stopped at any time.  `--report` writes FILE.md and FILE.png from what is there.  The numbers are those of `impasto
-score` (docs/quality.md); none of them is what was minimised, but for `style` with the Gram loss.
+it can be stopped at any time.  `--report` writes FILE-N-pairs.md and .png: what has all pairs of `--diagonals`, and only those.
+The numbers are those of `impasto score` (docs/quality.md); none of them is what was minimised, but for `style` with the Gram loss.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Any, Final, NamedTuple
 
 from benchmarks.machine import describe, text
@@ -66,7 +67,7 @@ def main() -> None:
     parser.add_argument("--report", action="store_true", help="write the table and the curves of what is there")
     given = parser.parse_args()
     if given.report:
-        print(report(given.to))
+        print(report(given.to, diagonals=given.diagonals))
         return
     chosen = [one for one in variants(given.variant) if not given.only or one.name in given.only]
     keep_freed_memory()
@@ -118,11 +119,14 @@ def half_written(path: Path) -> bool:
     return path.exists() and path.read_bytes()[-1:] not in {b"", b"\n"}
 
 
-def report(path: Path) -> str:
-    """FILE.md and FILE.png beside FILE.jsonl; the table."""
+def report(path: Path, *, diagonals: int) -> str:
+    """A table and curves beside FILE.jsonl, over the same pairs for each variant and strength; the table."""
+    wanted = {(content, STYLES[(at + step) % len(STYLES)]) for step in range(diagonals) for at, content in enumerate(CONTENTS)}
     grouped: dict[tuple[str, float], list[dict[str, Any]]] = defaultdict(list)
     for row in rows(path):
-        grouped[row["cell"][2], row["cell"][3]].append(row["scores"])
+        if tuple(row["cell"][:2]) in wanted:
+            grouped[row["cell"][2], row["cell"][3]].append(row["scores"])
+    grouped = {key: found for key, found in grouped.items() if len(found) == len(wanted)}
     means = {key: {name: statistics.fmean(one[name] for one in found) for name in COLUMNS} for key, found in grouped.items()}
     body = [
         [f"`{variant}`", f"{strength:g}", str(len(grouped[variant, strength])), *(number(mean[name], 4) for name in COLUMNS)]
@@ -133,8 +137,9 @@ def report(path: Path) -> str:
         f"# Scores of losses and strengths\n\n{text(describe())}\n- pictures of {settings['size']} px, {settings['iterations']} "
     )
     table = f"{head}iterations a level\n\n{markdown(['variant', 'strength', 'pairs', *COLUMNS], body)}\n"
-    path.with_suffix(".md").write_text(table, "utf-8")
-    draw(means, path.with_suffix(".png"))
+    out = path.with_name(f"{path.stem}-{len(wanted)}-pairs")
+    out.with_suffix(".md").write_text(table, "utf-8")
+    draw(means, out.with_suffix(".png"))
     return table
 
 
@@ -145,14 +150,14 @@ def draw(means: Mapping[tuple[str, float], Mapping[str, float]], path: Path) -> 
     mpl.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
+    figure, axes = pyplot.subplots(1, 2, figsize=(13, 4.5), layout="constrained")
     for axis, measure in zip(axes, ("style", "patches"), strict=True):
         for at, variant in enumerate(dict.fromkeys(name for name, _ in means)):
             points = [(mean["structure"], mean[measure]) for (name, _), mean in sorted(means.items()) if name == variant]
-            axis.plot(*zip(*points, strict=True), marker="osD^v<>Ph"[at % 9], markersize=4, linewidth=1, label=variant)
+            axis.plot(*zip(*points, strict=True), marker="osD^v<>Ph"[at % 9], markersize=4, linewidth=1, label=fill(variant, 34))
         axis.set(xlabel="structure: CFSD (left: kept)", ylabel=f"{measure} (below: met)")
         axis.grid(alpha=0.3)
-    axes[0].legend(fontsize=8)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right upper", fontsize=8)
     figure.savefig(path, dpi=110)
 
 

@@ -32,9 +32,9 @@ def test_it_makes_what_is_missing_and_reports(
     assert [row["cell"][2] for row in found] == ["gram", "nearest"]
     assert set(quality.COLUMNS) < set(found[0]["scores"])
     capsys.readouterr()
-    run(monkeypatch, "--to", to, "--report")
+    run(monkeypatch, "--to", to, "--report", "--diagonals", 1)
     assert "| `nearest` | 0.5 | 1 |" in capsys.readouterr().out
-    assert to.with_suffix(".png").stat().st_size > 1000 and to.with_suffix(".md").exists()
+    assert (tmp_path / "q-1-pairs.png").stat().st_size > 1000 and (tmp_path / "q-1-pairs.md").exists()
 
 
 def test_a_diagonal_has_every_content_and_every_style_once() -> None:

@@ -42,6 +42,13 @@ def test_the_command_of_a_field_makes_its_picture(here: Path, impasto: Command) 
         assert np.array_equal(field, np.asarray(picture))
 
 
+def test_losses_are_columns_where_strength_has_no_effect_too(here: Path, impasto: Command) -> None:
+    quick = ("--size", "48", "--iterations", "1", "--style-scales", "1")
+    ended = impasto("sheet", "photo.png", "paint.png", "--preset", "coursera", "--style-losses", "gram,moments", *quick, "--json")
+    assert ended.code == 0, ended.err
+    assert len(json.loads(ended.out)["columns"]) == 2
+
+
 def test_several_styles_are_rows(here: Path, impasto: Command) -> None:
     ended = impasto("sheet", "photo.png", "paint.png", "photo.png", *QUICK, "--strengths", "0.5", "--json")
     assert json.loads(ended.out)["rows"] == ["paint", "photo"]
@@ -51,6 +58,8 @@ def test_a_sheet_refuses_what_it_cannot_vary(here: Path, impasto: Command) -> No
     ended = impasto("sheet", "photo.png", "paint.png", "--preset", "coursera")
     assert ended.code == 2 and "strength has no effect" in ended.err
     assert impasto("sheet", "photo.png", "paint.png", "--strengths", "2").code == 2
+    unknown = impasto("sheet", "photo.png", "paint.png", "--style-losses", "gram,grams")
+    assert unknown.code == 2 and "grams" in unknown.err
     assert impasto("sheet", "photo.png", "paint.png", "--style-scales", "x").code == 2
     assert not list(here.glob("output/*"))
 

@@ -34,7 +34,17 @@ def _loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "count"), [("styles", 3), ("color", 4), ("regions", 2), ("style_masks", 4), ("regions_made", 4), ("losses", 5)]
+    ("name", "count"),
+    [
+        ("styles", 3),
+        ("color", 5),
+        ("regions", 2),
+        ("style_masks", 4),
+        ("regions_made", 4),
+        ("losses", 5),
+        ("guides", 3),
+        ("textures", 3),
+    ],
 )
 def test_the_pictures_of_a_page_are_side_by_side(name: str, count: int, tmp_path: Path) -> None:
     made = runpy.run_path(str(EXAMPLES / f"{name}.py"))["main"](48, tmp_path / "made.jpg", **QUICK)
