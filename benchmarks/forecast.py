@@ -19,9 +19,10 @@ from pathlib import Path
 import psutil
 
 from impasto import presets
+from impasto.duration import duration
 from impasto.evaluate.allocator import keep_freed_memory
 from impasto.run import Step, gather, prepare
-from impasto.run.forecast import duration, expected_line
+from impasto.run.forecast import expected_line
 from impasto.run.target import Target
 from impasto.run.to_file import ToFile
 

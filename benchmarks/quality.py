@@ -3,7 +3,7 @@
 `python -m benchmarks.quality --to FILE.jsonl` makes the pictures that FILE does not have yet, a line each, five contents by five
 styles, a diagonal of that square at a time: after each diagonal every content and every style has come once for each variant, so
 it can be stopped at any time.  `--report` writes FILE-N-pairs.md and .png: what has all pairs of `--diagonals`, and only those.
-The numbers are those of `impasto score` (docs/quality.md); none of them is what was minimised, but for `style` with the Gram loss.
+The numbers are those of `impasto score` (docs/quality.md); none is what was minimised, but for `style` with the Gram loss.
 """
 
 from __future__ import annotations

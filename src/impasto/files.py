@@ -18,6 +18,9 @@ from impasto.errors import OutputError
 LONGEST_NAME_BYTES: Final = 235
 """Most systems allow 255; what is written beside a file has a longer name than the file."""
 
+READABLE: Final = (".avif", ".bmp", ".gif", ".heic", ".heif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+"""Extensions of pictures in a folder; a file that is named is read whatever its extension."""
+
 _PREFIX: Final = ".impasto-"
 
 _HINTS = {

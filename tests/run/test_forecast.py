@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from tests.samples import painting, photo, tiny_weights
 
+from impasto.duration import duration
 from impasto.errors import InvalidSettings
 from impasto.presets import resolve
 from impasto.run import Run, budget, gather
-from impasto.run.forecast import duration, expected_line, original_line
+from impasto.run.forecast import expected_line, original_line
 from impasto.vgg import Vgg
 
 GB = 10**9

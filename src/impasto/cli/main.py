@@ -11,6 +11,7 @@ import typer
 
 from impasto import __version__
 from impasto.cli import (
+    batch,
     doctor,
     estimate,
     presets,
@@ -47,6 +48,7 @@ app.command("regions")(regions.regions)
 app.command("score")(score.score)
 app.command("resume")(resume.resume)
 app.command("repeat")(repeat.repeat)
+app.command("batch")(batch.batch)
 app.command("worker")(worker.worker)
 app.add_typer(style.app, name="style")
 app.add_typer(presets.app, name="presets")

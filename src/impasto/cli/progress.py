@@ -10,8 +10,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as Bar
 
+from impasto.duration import duration
 from impasto.run import Run, Step
-from impasto.run.forecast import duration
 from impasto.run.masks import stretched
 from impasto.run.styles import finer_strokes
 from impasto.settings import Settings

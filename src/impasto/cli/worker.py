@@ -21,21 +21,26 @@ _DATABASE = Annotated[
 def worker(
     data: _DATA = None,
     database: _DATABASE = None,
+    checkpoint_every: Annotated[float, typer.Option("--checkpoint-every", min=0.0, help="seconds between checkpoints")] = 30.0,
     until_idle: Annotated[bool, typer.Option("--until-idle", help="end when no job waits and none is at work")] = False,
     name: Annotated[str | None, typer.Option("--name", hidden=True)] = None,
     parent: Annotated[int | None, typer.Option("--parent", hidden=True)] = None,
+    json_log: Annotated[bool, typer.Option("--json-log", help="write the log as JSON lines")] = False,
 ) -> None:
     """Make the pictures that `impasto serve` and `impasto batch` queue, one at a time; Ctrl-C saves and ends it.
 
     impasto worker --database postgresql://user:password@host/impasto --data s3://bucket/impasto
     """
     from impasto.jobs.database import database_url
+    from impasto.jobs.log import log_to_stderr
     from impasto.jobs.place import default_place
     from impasto.jobs.store import open_store
 
+    log_to_stderr(as_json=json_log, level="INFO" if parent is None or json_log else "WARNING")
     store = open_store(default_place() if data is None else data)
     url = database_url(store, database)
     with loading():
         from impasto.jobs.worker import Worker
     unique = f"{socket.gethostname().partition('.')[0]}-{os.getpid()}-{secrets.token_hex(3)}"
-    Worker(store, url, name=unique if name is None else name, parent=parent).run(until_idle=until_idle)
+    made = Worker(store, url, name=unique if name is None else name, parent=parent, segment_s=checkpoint_every)
+    made.run(until_idle=until_idle)

@@ -19,9 +19,6 @@ from impasto.images.picture import Picture
 from impasto.images.pillow import from_pillow
 from impasto.images.raster import Raster, TooManyPixels, Undecodable, from_array, kept_in, to_npy
 
-READABLE = (".avif", ".bmp", ".gif", ".heic", ".heif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-"""Extensions of pictures in a folder; a file that is named is read whatever its extension."""
-
 Source = str | os.PathLike[str] | bytes | bytearray | memoryview | Image.Image | np.ndarray | Tensor
 
 

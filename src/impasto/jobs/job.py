@@ -66,5 +66,8 @@ class Job:
     failure: Failure | None = None
     made: Made | None = None
     warnings: tuple[str, ...] = ()
+    reason: str | None = None
+    """Why a worker paused it by itself: a disk that is full, a service that does not answer."""
+
     facts: dict[str, Any] = field(default_factory=dict)
     """What the submitter keeps with it."""

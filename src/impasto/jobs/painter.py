@@ -37,6 +37,8 @@ from impasto.settings import Settings
 from impasto.vgg import Vgg
 
 SEGMENT_S: Final = 30.0
+"""Seconds between two checkpoints."""
+
 _CHECKPOINT_SHARE: Final = 0.05
 """Checkpoints take at most about this share of the time, however large they are."""
 
@@ -53,8 +55,9 @@ class Passing(Exception):
 class Painter:
     """Makes pictures, one at a time; holds the network, and the run at hand."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, *, segment_s: float = SEGMENT_S) -> None:
+        """`segment_s`: seconds between checkpoints, if they cost little."""
+        self._store, self._segment_s = store, segment_s
         self._networks: dict[tuple[str, str, str, str], Vgg] = {}
         self._live: tuple[str, Run] | None = None
         self._checkpoint_cost_s = 0.0
@@ -67,7 +70,7 @@ class Painter:
         with _sorted_out() as answer:
             run = self._run(job, request)
             telling = Telling(self._store, job)
-            until = time.monotonic() + max(SEGMENT_S, self._checkpoint_cost_s / _CHECKPOINT_SHARE)
+            until = time.monotonic() + max(self._segment_s, self._checkpoint_cost_s / _CHECKPOINT_SHARE)
             while not run.finished and not stopped() and time.monotonic() < until:
                 step = run.advance()
                 telling.step(run, step)

@@ -106,6 +106,15 @@ class Queue:
         one = self._job(found[0])
         return replace(one, position=self._positions().get(job)) if one.state == "queued" else one
 
+    def find(self, jobs: Sequence[str]) -> list[Job]:
+        """Those of the jobs that there are, in no order, without their places in the queue."""
+        found = []
+        for at in range(0, len(jobs), _PAGE):
+            some = list(jobs[at : at + _PAGE])
+            rows = _answer(partial(self._client.list_workflows, workflow_ids=some, name=WORKFLOW))
+            found += [self._job(row) for row in rows]
+        return found
+
     def jobs(
         self,
         *,
@@ -181,6 +190,7 @@ class Queue:
             raise Conflict(f"the job is {state}; repeat it, or ask for more iterations")
         if state in {"queued", "running"}:
             return self.get(job)
+        _answer(lambda: self._client.update_workflow_attributes(job, {"reason": None}, merge=True))
         _answer(lambda: self._client.resume_workflow(job, queue_name=QUEUE))
         return self.get(job)
 
@@ -251,6 +261,7 @@ class Queue:
             failure=None if failure is None else Failure(**failure),
             made=None if made is None else Made(**made),
             warnings=tuple(output.get("warnings", ())),
+            reason=attributes.get("reason") if state == "paused" else None,
             facts=dict(attributes.get("facts") or {}),
         )
 

@@ -16,6 +16,9 @@ from impasto.settings import Settings
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
+Suffix = Literal[".png", ".jpg", ".tif", ".webp"]
+
+
 class Ref(BaseModel):
     """A file of the store: its hash, what it is called, and where it was, for the record only."""
 
@@ -46,7 +49,7 @@ class Request(BaseModel):
     settings: dict[str, Any] = Field(default_factory=dict)
     name: Annotated[str, Field(max_length=200)] = ""
     parent: str | None = None
-    suffix: Literal[".png", ".jpg", ".tif", ".webp"] = ".png"
+    suffix: Suffix = ".png"
     """The format of the result, which is there as PNG in any case."""
 
     def resolved(self) -> Settings:

@@ -27,8 +27,15 @@ class Workers:
         threads: int | None = None,
         name: str = "local",
         until_idle: bool = False,
+        segment_s: float | None = None,
+        json_log: bool = False,
     ) -> None:
-        """`threads`: of each, for computing; None is as many as PyTorch likes.  `name`: begins the names of them."""
+        """`threads`: of each, for computing; None is as many as PyTorch likes.  `name`: begins the names of them.
+
+        `segment_s`: seconds between checkpoints; `json_log`: their log as JSON lines.
+        """
+        self._options = [] if segment_s is None else ["--checkpoint-every", str(segment_s)]
+        self._options += ["--json-log"] if json_log else []
         self._store_url, self._database, self._count, self._threads = store_url, database, count, threads
         self._name, self._until_idle = name, until_idle
         self._processes: list[subprocess.Popen[bytes] | None] = [None] * count
@@ -93,6 +100,7 @@ class Workers:
         command = [sys.executable, "-m", "impasto", "worker", "--data", self._store_url, "--database", self._database]
         command += ["--name", f"{self._name}-{at + 1}", "--parent", str(os.getpid())]
         command += ["--until-idle"] if self._until_idle else []
+        command += self._options
         environment = dict(os.environ)
         if self._threads is not None:
             environment["OMP_NUM_THREADS"] = str(self._threads)

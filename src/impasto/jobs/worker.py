@@ -22,7 +22,7 @@ from dbos import error as dbos_errors
 
 from impasto.evaluate.allocator import keep_freed_memory
 from impasto.jobs.database import APPLICATION, QUEUE, VERSION, WORKFLOW, prepared
-from impasto.jobs.painter import Painter, Passing
+from impasto.jobs.painter import SEGMENT_S, Painter, Passing
 from impasto.jobs.request import Request
 from impasto.jobs.store import Store
 from impasto.jobs.workers import BEAT_S, Watch, beat, leave
@@ -34,10 +34,15 @@ log = logging.getLogger("impasto.worker")
 class Worker:
     """Registers the workflow, and runs until it is asked to stop."""
 
-    def __init__(self, store: Store, database: str, *, name: str, parent: int | None = None) -> None:
-        """`name`: of letters, digits, - and _; of all that run, no other has it.  `parent`: a process without which it ends."""
+    def __init__(
+        self, store: Store, database: str, *, name: str, parent: int | None = None, segment_s: float = SEGMENT_S
+    ) -> None:
+        """`name`: of letters, digits, - and _; of all that run, no other has it.
+
+        `parent`: a process without which it ends; `segment_s`: seconds between checkpoints.
+        """
         self._store, self._database, self._name, self._parent = store, database, name, parent
-        self._painter = Painter(store)
+        self._painter = Painter(store, segment_s=segment_s)
         self._stopping = threading.Event()
         self._tasks: queue.Queue[tuple[Callable[[], Any], Future[Any]]] = queue.Queue()
         self._halt: dict[str, threading.Event] = {}
@@ -177,8 +182,9 @@ class Worker:
             try:
                 beat(self._store, self._name, count)
                 for worker in watch.dead() if count % 3 == 2 else ():
-                    log.warning("worker %s is dead; its work goes on here or elsewhere", worker)
-                    DBOS._recover_pending_workflows([worker])
+                    taken = DBOS._recover_pending_workflows([worker])
+                    if taken:
+                        log.warning("worker %s is gone; %d of its jobs go on here or elsewhere", worker, len(taken))
                     watch.forget(worker)
             except Exception as error:
                 log.warning("no heartbeat: %s", error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from impasto.duration import duration
 from impasto.evaluate.memory import Plan
 from impasto.run.engine import Run
 from impasto.run.levels import plan
@@ -69,13 +70,3 @@ def _memory(run: Run, plans: Sequence[Plan]) -> str:
     need, most = run.budget.peak_bytes(plans), run.budget.most_bytes
     words = f"{need / 1e9:.1f} GB of {most / 1e9:.1f} GB" + (" each" if run.together is not None else "")
     return words if need <= most else f"{words}, which is not enough: a smaller --size needs less"
-
-
-def duration(seconds: float) -> str:
-    """`8 s`, `3 min 20 s`, `2 h 5 min`."""
-    whole = round(max(0.0, seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -1,0 +1,73 @@
+"""What a batch leaves beside its pictures: report.json, and index.html, a contact sheet to scroll through, without any script."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from html import escape
+from pathlib import Path
+from urllib.parse import quote
+
+from impasto import __version__
+from impasto.batch.making import Outcome
+from impasto.files import put
+
+_STYLE = (
+    "body{font:15px/1.45 system-ui,sans-serif;margin:24px;background:#fff;color:#1c1c1c}"
+    "@media(prefers-color-scheme:dark){body{background:#161616;color:#eee}}"
+    "ul{display:grid;grid-template-columns:repeat(auto-fill,minmax(220px,1fr));gap:18px;list-style:none;padding:0}"
+    "img{width:100%;height:auto;display:block;border-radius:4px}p{margin:6px 0 0;overflow-wrap:anywhere}"
+    ".failed{border:1px solid #c0392b;border-radius:4px;padding:10px}small{opacity:.75}"
+)
+
+
+def write_report(folder: Path, outcomes: Sequence[Outcome], *, seconds: float, unfinished: int) -> None:
+    """Writes both, in place of older ones.  Raises OutputError."""
+    pictures = [
+        {
+            "name": one.row.name,
+            "state": one.state,
+            "picture": os.path.relpath(one.picture, folder) if one.state != "failed" else None,
+            "content": one.row.content,
+            "styles": list(one.row.styles),
+            "settings": dict(one.row.settings),
+            "seconds": one.seconds,
+            "loss": one.loss,
+            "message": one.message,
+        }
+        for one in outcomes
+    ]
+    facts = {
+        "format": "impasto-batch 1",
+        "version": __version__,
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(seconds, 1),
+        **{state: sum(one.state == state for one in outcomes) for state in ("made", "skipped", "failed")},
+        "unfinished": unfinished,
+        "pictures": pictures,
+    }
+    put(folder / "report.json", (json.dumps(facts, ensure_ascii=False, indent=1) + "\n").encode(), existing="replace")
+    put(folder / "index.html", _page(folder, outcomes).encode(), existing="replace")
+
+
+def _page(folder: Path, outcomes: Sequence[Outcome]) -> str:
+    fields = "\n".join(_field(folder, one) for one in outcomes)
+    count = sum(one.state != "failed" for one in outcomes)
+    title = f"{count} picture{'' if count == 1 else 's'}"
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>{title}</title><style>{_STYLE}</style></head>\n<body><h1>{title}</h1>\n<ul>\n{fields}\n</ul></body></html>\n"
+    )
+
+
+def _field(folder: Path, one: Outcome) -> str:
+    name = escape(one.row.name)
+    if one.state == "failed":
+        return f'<li class="failed"><p><strong>{name}</strong></p><p>{escape(one.message or "")}</p></li>'
+    link = quote(os.path.relpath(one.picture, folder))
+    made_of = escape(" + ".join(Path(path).name for path in (one.row.content, *one.row.styles)))
+    return (
+        f'<li><a href="{link}"><img src="{link}" alt="{name}" loading="lazy"></a><p>{name}<br><small>{made_of}</small></p></li>'
+    )

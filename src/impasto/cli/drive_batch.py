@@ -1,0 +1,154 @@
+"""How a batch looks in a terminal: one bar for all, one line for each picture at hand, a table at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from filelock import FileLock, Timeout
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+
+from impasto.batch import Batch, Outcome, Row
+from impasto.batch.report import write_report
+from impasto.batch.share import Share, share
+from impasto.cli.options import INTERRUPTED
+from impasto.duration import duration
+from impasto.errors import InputError
+from impasto.files import make_folder
+from impasto.jobs import Job, Queue, open_store
+from impasto.jobs.request import Suffix
+from impasto.jobs.supervise import Workers
+
+
+def drive_batch(
+    rows: Sequence[Row],
+    folder: Path,
+    given: Mapping[str, Any],
+    *,
+    suffix: Suffix,
+    workers: int | None,
+    database: str | None,
+    data: str | None,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Makes them; exits 1 when one failed, 130 when interrupted."""
+    begun = time.monotonic()
+    if database is not None and data is None:
+        raise InputError("--database is for several machines, which need the files as well; say where with --data")
+    make_folder(folder)
+    with _alone(folder), _interruptible() as caught:
+        queue = Queue(open_store(folder / ".impasto" if data is None else data), database)
+        batch = Batch(rows, folder, queue, given, suffix=suffix)
+        batch.submit()
+        split = share(rows, given, workers)
+        crew = Workers(queue.store.url, queue.database, count=split.workers, threads=split.threads, name=f"batch-{os.getpid()}")
+        if batch.unfinished and split.workers:
+            crew.start()
+        try:
+            _follow(batch, caught, shown=not (quiet or as_json), total=len(rows), split=split)
+        finally:
+            crew.stop()
+    outcomes = [batch.outcomes[row.name] for row in rows if row.name in batch.outcomes]
+    write_report(folder, outcomes, seconds=time.monotonic() - begun, unfinished=batch.unfinished)
+    _tell(outcomes, folder, batch.unfinished, quiet=quiet, as_json=as_json)
+    if data is None and not batch.unfinished:
+        shutil.rmtree(folder / ".impasto", ignore_errors=True)  # copies of the inputs, mostly
+    if batch.unfinished:
+        print(f"impasto: stopped with {batch.unfinished} to go; the same command goes on", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    if any(one.state == "failed" for one in outcomes):
+        sys.exit(1)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    make_folder(folder / ".impasto")
+    try:
+        with FileLock(folder / ".impasto" / "lock", timeout=0):
+            yield
+    except Timeout:
+        raise InputError(f"another batch is at work in {folder}; wait for it, or choose another folder with -o") from None
+
+
+@contextmanager
+def _interruptible() -> Iterator[list[int]]:
+    caught: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        del frame
+        caught.append(number)
+        print("\nstopping: what is at hand is saved", file=sys.stderr)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _follow(batch: Batch, caught: list[int], *, shown: bool, total: int, split: Share) -> None:
+    console = Console(stderr=True, quiet=not shown, highlight=False)
+    todo = batch.unfinished
+    console.print(f"{total} pictures, {total - todo} done already{split.words if todo else ''}")
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.fields[left]}"))
+    with Progress(*columns, console=console, disable=not shown or not console.is_terminal, transient=True) as bars:
+        whole = bars.add_task("all", total=total, completed=total - todo, left="")
+        each: dict[str, Any] = {}
+        said = set(batch.outcomes)
+        begun = time.monotonic()
+        for jobs in batch.watch(stop=lambda: bool(caught)):
+            for name in batch.outcomes.keys() - said:
+                _say(console, batch.outcomes[name])
+            said = set(batch.outcomes)
+            ended = todo - batch.unfinished
+            left = "" if not ended else f"about {duration((time.monotonic() - begun) / ended * batch.unfinished)} left"
+            bars.update(whole, completed=total - batch.unfinished, left=left)
+            _pictures(bars, each, [job for job in jobs if job.state == "running"])
+        for name in batch.outcomes.keys() - said:
+            _say(console, batch.outcomes[name])
+
+
+def _pictures(bars: Progress, each: dict[str, Any], jobs: Sequence[Job]) -> None:
+    for gone in each.keys() - {job.id for job in jobs}:
+        bars.remove_task(each.pop(gone))
+    for job in jobs:
+        if job.progress is not None:
+            if job.id not in each:
+                each[job.id] = bars.add_task(escape(job.request.name), total=job.progress.steps, left="")
+            left = f"{duration(job.progress.seconds_left)} left"
+            bars.update(each[job.id], completed=job.progress.step + 1, total=job.progress.steps, left=left)
+
+
+def _say(console: Console, one: Outcome) -> None:
+    if one.state == "failed":
+        console.print(f"[red]failed[/red]  {escape(one.row.name)}: {escape(one.message or '')}", soft_wrap=True)
+    elif one.seconds is not None:
+        console.print(f"{duration(one.seconds):>10}  {escape(str(one.picture))}", soft_wrap=True)
+
+
+def _tell(outcomes: Sequence[Outcome], folder: Path, unfinished: int, *, quiet: bool, as_json: bool) -> None:
+    counts = {state: sum(one.state == state for one in outcomes) for state in ("made", "skipped", "failed")}
+    if as_json:
+        print(json.dumps({**counts, "unfinished": unfinished, "report": str(folder / "report.json")}))
+        return
+    if quiet:
+        print(folder / "report.json")
+        return
+    table = Table("made", "skipped", "failed", "still to do")
+    table.add_row(*(str(count) for count in (*counts.values(), unfinished)))
+    Console(stderr=True).print(table)
+    print(folder / "index.html")
