@@ -60,6 +60,7 @@ class Painter:
         self._store, self._segment_s = store, segment_s
         self._networks: dict[tuple[str, str, str, str], Vgg] = {}
         self._live: tuple[str, Run] | None = None
+        self._kept = False
         self._checkpoint_cost_s = 0.0
 
     def segment(self, job: str, request: Request, *, stopped: Callable[[], bool]) -> dict[str, Any]:
@@ -79,11 +80,7 @@ class Painter:
                 del step  # its picture is not needed while the next one is evaluated
             telling.end(run)
             if not run.finished:
-                kept = self._checkpoint(job, run)
-                if stopped():
-                    self._keep_picture(job, run, request)
-                    if kept:
-                        self._forget()
+                self._kept = self._checkpoint(job, run)
             answer |= {"finished": run.finished}
         if "failure" in answer:
             self._forget()
@@ -109,6 +106,16 @@ class Painter:
             for name in ("checkpoint", "attempts.json"):
                 self._store.remove(job_key(job, name))
         return answer
+
+    def put_away(self, job: str, request: Request) -> dict[str, Any]:
+        """After a job was stopped: its picture so far is kept, and the run is forgotten where a checkpoint has it."""
+        if self._live is not None and self._live[0] == job:
+            with _sorted_out() as answer:
+                self._keep_picture(job, self._live[1], request)
+            if self._kept:
+                self._forget()
+            return answer
+        return {}
 
     def _run(self, job: str, request: Request) -> Run:
         if self._live is not None and self._live[0] == job:

@@ -86,7 +86,8 @@ class Queue:
             "workflow_id_reuse_policy": "return-existing",
             "app_version": VERSION,
             "priority": priority,
-            "attributes": {"owner": owner, "hold": None, "active": None, "facts": dict(facts or {})},
+            "authenticated_user": owner,
+            "attributes": {"hold": None, "active": None, "facts": dict(facts or {})},
         }
         _answer(lambda: self._client.enqueue(options, request.model_dump_json()))
         made = self.get(job)
@@ -135,7 +136,7 @@ class Queue:
                     self._client.list_workflows,
                     name=WORKFLOW,
                     status=statuses,
-                    attributes=None if owner is None else {"owner": owner},
+                    user=owner,
                     end_time=None if until is None else until.isoformat(),
                     sort_desc=True,
                     limit=_PAGE,
@@ -160,7 +161,7 @@ class Queue:
             lambda: self._client.list_workflows(
                 name=WORKFLOW,
                 status=statuses,
-                attributes=None if owner is None else {"owner": owner},
+                user=owner,
                 load_input=False,
                 load_output=False,
             )
@@ -255,7 +256,7 @@ class Queue:
             _time(row.created_at) or datetime.now(UTC),
             started=_time(row.dequeued_at),
             ended=None if state in {"queued", "running"} else _time(row.completed_at),
-            owner=str(attributes.get("owner") or ""),
+            owner=row.authenticated_user or "",
             priority=row.priority or 0,
             progress=self.progress(row.workflow_id),
             failure=None if failure is None else Failure(**failure),

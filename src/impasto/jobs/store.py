@@ -196,37 +196,42 @@ class Remote:
 
     def read(self, key: str) -> bytes:
         """As Store.read."""
+        path = self._path(key)
         with self._words(key):
-            data: bytes = self._system.cat_file(self._path(key))
+            data: bytes = self._system.cat_file(path)
         return data
 
     def write(self, key: str, data: bytes) -> None:
         """As Store.write."""
+        path = self._path(key)
         with self._words(key):
-            self._system.makedirs(self._path(key).rpartition("/")[0], exist_ok=True)
-            self._system.pipe_file(self._path(key), data)
+            self._system.makedirs(path.rpartition("/")[0], exist_ok=True)
+            self._system.pipe_file(path, data)
 
     def send(self, key: str, path: Path) -> None:
         """As Store.send."""
+        target = self._path(key)
         with self._words(key):
-            self._system.makedirs(self._path(key).rpartition("/")[0], exist_ok=True)
-            self._system.put_file(str(path), self._path(key))
+            self._system.makedirs(target.rpartition("/")[0], exist_ok=True)
+            self._system.put_file(str(path), target)
         path.unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def local(self, key: str) -> Iterator[Path]:
         """As Store.local."""
+        source = self._path(key)
         with tempfile.TemporaryDirectory(prefix="impasto-") as folder:
             path = Path(folder) / key.rpartition("/")[2]
             with self._words(key):
-                self._system.get_file(self._path(key), str(path))
+                self._system.get_file(source, str(path))
             yield path
 
     def stamp(self, key: str) -> str | None:
         """As Store.stamp."""
+        path = self._path(key)
         try:
             with self._words(key):
-                info: dict[str, Any] = self._system.info(self._path(key))
+                info: dict[str, Any] = self._system.info(path)
         except Missing:
             return None
         known = [info.get(name) for name in ("ETag", "etag", "mtime", "LastModified", "last_modified", "created", "size")]
@@ -234,14 +239,15 @@ class Remote:
 
     def remove(self, prefix: str) -> None:
         """As Store.remove."""
+        path = self._path(prefix)
         with contextlib.suppress(Missing), self._words(prefix):
-            self._system.rm(self._path(prefix), recursive=True)
+            self._system.rm(path, recursive=True)
 
     def names(self, prefix: str) -> list[str]:
         """As Store.names."""
         try:
             with self._words(prefix):
-                found = self._system.ls(self._path(prefix), detail=False)
+                found = self._system.ls(f"{self._root.rstrip('/')}/{prefix}", detail=False)
         except Missing:
             return []
         return sorted(str(path).rstrip("/").rpartition("/")[2] for path in found)

@@ -84,7 +84,7 @@ class Worker:
         signal.signal(number, signal.SIG_DFL)  # a second one ends it at once
 
     def _launch(self) -> None:
-        logging.getLogger("dbos").setLevel(logging.ERROR)
+        logging.getLogger("dbos").setLevel(logging.CRITICAL)
         DBOS(
             config={
                 "name": APPLICATION,
@@ -92,7 +92,7 @@ class Worker:
                 "executor_id": self._name,
                 "application_version": VERSION,
                 "run_migrations": False,
-                "log_level": "ERROR",
+                "log_level": "CRITICAL",
             }
         )
         self._register()
@@ -105,14 +105,13 @@ class Worker:
 
         @DBOS.step(name="segment", **steps)
         def segment(job: str, request: str) -> dict[str, Any]:
-            return self._held(
-                job, lambda: self._painter.segment(job, Request.model_validate_json(request), stopped=self._stop(job))
-            )
+            wanted = Request.model_validate_json(request)
+            return self._held(lambda: self._painter.segment(job, wanted, stopped=self._stop(job)))
 
         @DBOS.step(name="finish", **steps)
         def finish(job: str, request: str) -> dict[str, Any]:
             wanted = Request.model_validate_json(request)
-            return self._held(job, lambda: self._painter.finish(job, wanted))
+            return self._held(lambda: self._painter.finish(job, wanted))
 
         @DBOS.step(name="pause")
         def pause(job: str, reason: str) -> None:
@@ -123,31 +122,31 @@ class Worker:
         @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=1000)
         def paint(request: str) -> dict[str, Any]:
             job = str(DBOS.workflow_id)
-            while True:
-                try:
-                    answer = segment(job, request)
-                    if answer.get("finished"):
-                        return finish(job, request)
-                    if "failure" in answer:
-                        return answer
-                except (Passing, dbos_errors.DBOSMaxStepRetriesExceeded) as error:
-                    # For a person to mend; the job is gone on with when they say so.
-                    pause(job, str(error))
+            self._say(job, self._name)
+            try:
+                while True:
+                    try:
+                        answer = segment(job, request)
+                        if answer.get("finished"):
+                            return finish(job, request)
+                        if "failure" in answer:
+                            return answer
+                    except (Passing, dbos_errors.DBOSMaxStepRetriesExceeded) as error:
+                        # For a person to mend; the job is gone on with when they say so.
+                        pause(job, str(error))
+            except BaseException:
+                # Cancelled, maybe between two segments; or another worker has it.
+                wanted = Request.model_validate_json(request)
+                self._held(lambda: self._painter.put_away(job, wanted))
+                raise
+            finally:
+                self._say(job, None)
 
-    def _held(self, job: str, task: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def _held(self, task: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """What the main thread makes of a task.  Does not return where the worker stops before."""
-        self._say(job, self._name)
         future: Future[dict[str, Any]] = Future()
         self._tasks.put((task, future))
-        while True:
-            try:
-                answer = future.result(timeout=0.2)
-                break
-            except TimeoutError:
-                if future.done():
-                    raise
-        self._say(job, None)
-        return answer
+        return future.result()
 
     def _say(self, job: str, active: str | None) -> None:
         """Who is at it; only to be shown, so a database that does not answer is no reason to stop."""

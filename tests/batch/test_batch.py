@@ -1,0 +1,135 @@
+"""Batches: what they make of folders and tables, what they skip, and how they go on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from tests.jobs.conftest import picture
+
+from impasto.batch import of_pictures, of_table
+from impasto.batch.rows import check_settings
+from impasto.batch.share import share
+from impasto.errors import InvalidSettings, UnreadableImage
+
+QUICK = ("--size", "48", "--levels", "1", "--style-layers", "conv1_1", "--content-layers", "conv2_1")
+
+
+def batch(*arguments: object, code: int = 0) -> dict[str, object]:
+    command = [sys.executable, "-m", "impasto", "batch", *map(str, arguments), "--json"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    assert ended.returncode == code, ended.stderr
+    facts: dict[str, object] = json.loads(ended.stdout)
+    return facts
+
+
+@pytest.fixture
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for role, names in (("photos", "ab"), ("styles", "xy")):
+        (tmp_path / role).mkdir()
+        for at, name in enumerate(names):
+            picture(tmp_path / role, name, at)
+    return tmp_path
+
+
+def test_every_content_in_every_style(folders: Path) -> None:
+    rows = of_pictures("photos", "styles/*.png")
+    assert [row.name for row in rows] == ["a_x", "a_y", "b_x", "b_y"]
+    with pytest.raises(UnreadableImage, match="names no style"):
+        of_pictures("photos", "none/*.jpg")
+
+
+def test_a_table_has_rows_with_settings(folders: Path) -> None:
+    Path("rows.csv").write_text(
+        "content,style,out,strength\nphotos/a.png,styles/x.png;styles/y.png:0.3,one,0.3\nphotos/b.png,styles/x.png,,\n"
+    )
+    one, two = of_table(Path("rows.csv"))
+    assert (one.name, two.name, dict(one.settings)) == ("one", "b_x", {"strength": "0.3"})
+    assert one.styles[1].endswith("y.png:0.3") and Path(one.content) == Path("photos/a.png")
+    Path("rows.jsonl").write_text('{"content": "photos/a.png", "style": ["styles/x.png"], "size": 64, "out": "sub/a.png"}\n')
+    (row,) = of_table(Path("rows.jsonl"))
+    assert (row.name, dict(row.settings)) == ("sub/a", {"size": 64})
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"content": "a.png"}', "a style"),
+        ('{"content": "a.png", "style": "b.png", "nonsense": 1}', "nonsense"),
+        ('{"content": "a.png", "style": "b.png", "out": "../x"}', "within the batch's folder"),
+        ("{half", "line 1 is no JSON"),
+        ("", "no rows"),
+    ],
+)
+def test_a_wrong_table_is_said_with_its_line(folders: Path, text: str, said: str) -> None:
+    Path("rows.jsonl").write_text(text)
+    with pytest.raises(InvalidSettings, match=said):
+        of_table(Path("rows.jsonl"))
+
+
+def test_wrong_settings_of_a_row_are_said_before_any_work(folders: Path) -> None:
+    Path("rows.jsonl").write_text('{"content": "photos/a.png", "style": "styles/x.png", "strength": 7}\n')
+    with pytest.raises(InvalidSettings, match="a_x"):
+        check_settings(of_table(Path("rows.jsonl")), {})
+
+
+def test_small_pictures_are_made_several_at_a_time(folders: Path) -> None:
+    rows = of_pictures("photos", "styles")
+    cores = len(os.sched_getaffinity(0))
+    assert share(rows, {"size": 128}, None).workers == min(cores, 4)
+    assert share(rows, {"size": 2048}, None).workers == 1
+    assert share(rows, {}, 3).workers == 3
+
+
+@pytest.mark.timeout(240)
+def test_a_batch_skips_what_is_done_and_goes_on_after_failures_and_interruption(folders: Path) -> None:
+    (folders / "photos" / "broken.png").write_text("no picture")
+    options = ("photos", "styles/x.png", "-o", "out", *QUICK, "--iterations", "40", "--workers", "1")
+    command = [sys.executable, "-m", "impasto", "batch", *options, "-q"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"}) as first:
+        end = time.monotonic() + 90
+        while not (folders / "out" / "a_x.png.json").exists() and time.monotonic() < end:
+            time.sleep(0.05)
+        first.send_signal(signal.SIGTERM)
+        assert first.wait(60) in {130, 1}
+    made_first = (folders / "out" / "a_x.png").read_bytes()
+    facts = batch(*options, code=1)
+    assert facts["failed"] == 1 and facts["unfinished"] == 0
+    assert {"a_x.png", "b_x.png"} <= {path.name for path in (folders / "out").iterdir()}
+    assert (folders / "out" / "a_x.png").read_bytes() == made_first
+    report = json.loads((folders / "out" / "report.json").read_text())
+    (failed,) = [one for one in report["pictures"] if one["state"] == "failed"]
+    assert failed["name"] == "broken_x" and "cannot be read" in failed["message"]
+    page = (folders / "out" / "index.html").read_text()
+    assert 'src="a_x.png"' in page and "cannot be read" in page
+    (folders / "photos" / "broken.png").unlink()
+    assert batch(*options) == {"made": 0, "skipped": 2, "failed": 0, "unfinished": 0, "report": "out/report.json"}
+    (folders / "out" / "a_x.png").unlink()
+    facts = batch(*options[:-4], "--iterations", "40", "--seed", "1", "--format", "jpg")
+    assert facts["made"] == 2, "other settings, other pictures"
+    with Image.open(folders / "out" / "b_x.jpg") as made:
+        assert made.size == (48, 32)
+    assert not (folders / "out" / ".impasto" / "files").exists(), "copies of inputs are cleared away"
+
+
+def test_two_batches_in_one_folder_and_bad_words_are_refused(folders: Path) -> None:
+    from filelock import FileLock
+
+    from impasto.cli.main import app  # noqa: F401 - the command exists
+
+    (folders / "out" / ".impasto").mkdir(parents=True)
+    command = [sys.executable, "-m", "impasto", "batch", "photos", "styles", "-o", "out"]
+    with FileLock(folders / "out" / ".impasto" / "lock"):
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2 and "another batch" in ended.stderr
+    for more, said in (("--format=bmp", "expects png"), ("--database=mysql://x", "--data")):
+        ended = subprocess.run([*command, more], capture_output=True, text=True, check=False)
+        assert ended.returncode == 2 and said in ended.stderr and "Traceback" not in ended.stderr
