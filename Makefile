@@ -1,5 +1,6 @@
 # Each target makes what it needs: a fresh checkout with Python 3.11+ is enough.
 PYTHON ?= python3
+KILLS ?= 20
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -9,13 +10,17 @@ ONLY ?=
 PEER ?=
 BENCH ?=
 
-.PHONY: demo test check format bench clean
+.PHONY: demo test soak check format bench clean
 
 demo: $(READY)
 	$(BIN)/impasto stylize examples/photos/temple.jpg examples/styles/flow.jpg
 
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+# What takes minutes: workers killed at random moments, the page in a browser (Debian's chromium), the API under schemathesis.
+soak: $(READY)
+	OMP_NUM_THREADS=1 IMPASTO_TEST_KILLS=$(KILLS) $(BIN)/python -m pytest -m soak --timeout 1500
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -1,4 +1,4 @@
-"""The picture of docs/texture.md: a style, a texture, one that is tileable laid two by two; what three layers keep."""
+"""The picture of docs/texture.md: a style, a texture, one that is tileable laid two by two, small; what three layers keep."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 import impasto
-from impasto.images import read, write
+from impasto.images import read, resize, write
 
 HERE = Path(__file__).parent
 
@@ -19,12 +19,12 @@ def main(size: int = 256, target: Path = Path("output/textures.jpg"), **settings
     style, photo = HERE / "styles" / "waves.jpg", HERE / "photos" / "portrait.jpg"
     noise: dict[str, Any] = {"init": "noise", **settings}
     alone = {"content_weight": 0, **noise}
-    half = size // 32 * 16
-    tile = impasto.stylize(style, style, size=(half, half), tileable=True, **alone).rgb
+    side = size // 16 * 16
+    tile = impasto.stylize(style, style, size=(side, side), tileable=True, **alone).rgb
     above = [
         _square(read(style).at((size * 3 // 4, size))[0], size),
         impasto.stylize(style, style, size=(size, size), **alone).rgb,
-        _square(tile.repeat(1, 2, 2), size),
+        resize(tile.repeat(1, 2, 2)[None], (size, size))[0],
     ]
     kept: dict[str, Any] = {"content_weight": 1, "style_weight": 0, "variation_weight": 0}
     below = [

@@ -27,7 +27,7 @@ SMALL: dict[str, Any] = {
 }
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.soak)])
 def database(request: pytest.FixtureRequest) -> Iterator[str | None]:
     """A URL of a database of its own; None is the store's SQLite file."""
     if request.param == "sqlite":

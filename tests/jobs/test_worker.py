@@ -23,9 +23,8 @@ from impasto.jobs.store import job_key
 from impasto.jobs.supervise import Workers
 from impasto.manifest import load
 
-KILLS = int(os.environ.get("IMPASTO_TEST_KILLS", "3"))
-JOBS = 10 if KILLS > 3 else 3
-LONG_S = 60.0 + 20 * KILLS
+KILLS = int(os.environ.get("IMPASTO_TEST_KILLS", "20"))
+LONG_S = 90.0
 
 
 @contextmanager
@@ -84,18 +83,21 @@ def test_jobs_are_made_failed_continued_and_repeated(queue: Queue, tmp_path: Pat
         assert (wide := queue.get(larger.id).made) is not None and wide.width == 64
 
 
-@pytest.mark.timeout(int(2 * LONG_S))
-def test_killed_workers_lose_nothing(queue: Queue, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("jobs", "kills"), [pytest.param(2, 1, id="once"), pytest.param(10, KILLS, id="often", marks=pytest.mark.soak)]
+)
+@pytest.mark.timeout(1500)
+def test_killed_workers_lose_nothing(queue: Queue, tmp_path: Path, jobs: int, kills: int) -> None:
     """Each picture equals that of an undisturbed run, pixel by pixel."""
-    requests = [small_request(queue.store, tmp_path, seed, iterations=60 + 20 * seed) for seed in range(JOBS)]
+    requests = [small_request(queue.store, tmp_path, seed, iterations=40 * jobs + 20 * seed) for seed in range(jobs)]
     undisturbed = [queue.submit(request) for request in requests]
     with working(queue):
-        until(lambda: ended(queue, *undisturbed))
+        until(lambda: ended(queue, *undisturbed), seconds=LONG_S * jobs)
     expected = [pixels(queue.store, job) for job in undisturbed]
     disturbed = [queue.submit(request.model_copy(update={"name": "again"})) for request in requests]
     chance = random.Random(7)
     with working(queue) as workers:
-        for _ in range(KILLS):
+        for _ in range(kills):
             until(lambda: workers.alive() == 1)
             # From its start, when it loads, to well into its work.
             time.sleep(chance.uniform(0.0, 6.0))
@@ -103,15 +105,15 @@ def test_killed_workers_lose_nothing(queue: Queue, tmp_path: Path) -> None:
             if process is not None:
                 process.send_signal(signal.SIGKILL)
                 process.wait()
-        until(lambda: ended(queue, *disturbed))
-    assert [queue.get(job.id).state for job in disturbed] == ["finished"] * JOBS
+        until(lambda: ended(queue, *disturbed), seconds=LONG_S * jobs)
+    assert [queue.get(job.id).state for job in disturbed] == ["finished"] * jobs
     assert [pixels(queue.store, job) for job in disturbed] == expected
-    assert len(queue.jobs(limit=100)) == 2 * JOBS, "none is done twice"
+    assert len(queue.jobs(limit=100)) == 2 * jobs, "none is done twice"
 
 
 @pytest.mark.timeout(300)
 def test_work_of_a_dead_worker_is_taken_over_and_sigterm_saves(queue: Queue, tmp_path: Path) -> None:
-    job = queue.submit(small_request(queue.store, tmp_path, iterations=2500))
+    job = queue.submit(small_request(queue.store, tmp_path, iterations=500))
     command = [sys.executable, "-m", "impasto", "worker", "--data", queue.store.url, "--database", queue.database]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with subprocess.Popen([*command, "--checkpoint-every", "1000"], env=environment) as first:

@@ -11,8 +11,11 @@ import threading
 import time
 from typing import Final
 
-_AGAIN_S: Final = (0.0, 1.0, 5.0, 15.0)
+_AGAIN_S: Final = (0.0, 0.5, 2.0, 5.0)
 """Waits before a worker is started again, the more often it died in a row."""
+
+_SETTLED_S: Final = 60.0
+"""A worker that ran for so long did not die of its start."""
 
 
 class Workers:
@@ -42,6 +45,7 @@ class Workers:
         self._ended = [False] * count
         self._deaths = [0] * count
         self._again = [0.0] * count
+        self._begun = [0.0] * count
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, daemon=True)
 
@@ -91,10 +95,11 @@ class Workers:
                 self._ended[at] = True
                 return
             self._processes[at] = None
+            self._deaths[at] = 0 if now - self._begun[at] > _SETTLED_S else self._deaths[at]
             self._again[at] = now + _AGAIN_S[min(self._deaths[at], len(_AGAIN_S) - 1)]
             self._deaths[at] += 1
         if now >= self._again[at] and not self._ended[at]:
-            self._processes[at] = self._started(at)
+            self._processes[at], self._begun[at] = self._started(at), now
 
     def _started(self, at: int) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "impasto", "worker", "--data", self._store_url, "--database", self._database]
