@@ -39,7 +39,7 @@ const VIEWS = {
   },
   async mask(page) {
     await VIEWS.filled(page);
-    await page.getByRole("button", { name: /Where flow paints/ }).click();
+    await page.getByRole("button", { name: /Where it paints \(flow/ }).click();
     const box = await page.getByTestId("mask-canvas").boundingBox();
     await page.mouse.move(box.x + box.width * 0.2, box.y + box.height * 0.3);
     await page.mouse.down();
@@ -66,9 +66,8 @@ const VIEWS = {
   async lost(page) {
     await page.getByRole("button", { name: "Paint a sample" }).click();
     await page.getByTestId("stage-picture").waitFor();
-    await page.context().setOffline(true);
-    await page.evaluate(() => dispatchEvent(new Event("offline")));
-    await page.waitForTimeout(800);
+    await fetch(`${base}mock/break?ms=2500`);
+    await page.getByText("Connection lost").waitFor();
   },
   async finished(page) {
     const job = (await jobs()).find(({ state, name }) => state === "finished" && name.startsWith("temple"));
@@ -105,6 +104,7 @@ try {
     for (const [width, height, scheme] of [[1440, 900, "light"], [1440, 900, "dark"], [390, 844, "light"], [390, 844, "dark"]]) {
       const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, reducedMotion: "reduce", bypassCSP: false });
       const page = await context.newPage();
+      page.setDefaultTimeout(8000);
       page.on("console", (message) => message.type() === "error" && !/Failed to load resource|ERR_INTERNET/.test(message.text()) && console.log(`  console: ${message.text()}`) );
       page.on("pageerror", (problem) => { bad += 1; console.log(`  page error: ${problem.message}`); });
       await page.goto(base);
@@ -118,7 +118,8 @@ try {
       await page.screenshot({ path: here(`../shots/${name}-${width}-${scheme}.png`), fullPage: width < 500 && name !== "mask" });
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       if (wide > 0) { bad += 1; console.log(`${name} ${width}: ${wide} px too wide`); }
-      await page.context().setOffline(false);
+      await page.evaluate(() => scrollTo(0, 0));
+      if (name === "lost") await page.getByText("Connection lost").waitFor({ state: "hidden", timeout: 20000 });
       await page.evaluate(`${axe};0`);
       const found = await page.evaluate(() => window.axe.run(document, { runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"] }));
       for (const { id, impact, nodes } of found.violations) {

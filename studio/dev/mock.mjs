@@ -195,6 +195,7 @@ function uploads(body, type) {
 }
 
 let estimating = false;
+let broken = 0;
 
 async function api(request, answer, path, query) {
   const json = (status, value) => answer.writeHead(status, { "Content-Type": "application/json" }).end(value === undefined ? "" : JSON.stringify(value));
@@ -252,7 +253,7 @@ async function api(request, answer, path, query) {
     const id = path === "/events" ? null : path.split("/")[2];
     if (id && !jobs.has(id)) fail(404, "unknown", "there is no such job");
     answer.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-store" });
-    const listener = { job: id, send: (name, data) => {
+    const listener = { job: id, end: () => answer.destroy(), send: (name, data) => {
       answer.write(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
       if (id && name === "job" && ["finished", "failed", "cancelled"].includes(data.state)) answer.end();
     } };
@@ -328,6 +329,13 @@ past("coffee", "waves", { preset: "impasto", size: 384 }, "cancelled");
 createServer(async (request, answer) => {
   const { pathname, searchParams } = new URL(request.url, "http://localhost");
   try {
+    if (pathname === "/mock/break") {
+      // as if the server were away for a while
+      broken = Date.now() + Number(searchParams.get("ms") ?? 3000);
+      for (const listener of listeners) listener.end();
+      return answer.writeHead(204).end();
+    }
+    if (Date.now() < broken && pathname.startsWith("/api")) return request.socket.destroy();
     if (pathname.startsWith("/api/v1")) return await api(request, answer, pathname.slice(7), searchParams);
     const path = page && join(page, pathname === "/" ? "index.html" : pathname);
     if (!path || !existsSync(path)) return answer.writeHead(404).end();

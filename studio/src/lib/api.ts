@@ -1,5 +1,7 @@
 // The server's HTTP API: its types, and one function that calls it.
 
+import { sentence } from "./format";
+
 export type JobState = "queued" | "running" | "pausing" | "paused" | "finished" | "failed" | "cancelled";
 
 export interface Parts {
@@ -256,5 +258,5 @@ export function upload(file: Blob, name: string, onpart?: (share: number) => voi
 }
 
 export function words(problem: unknown): string {
-  return problem instanceof Error ? problem.message : String(problem);
+  return sentence(problem instanceof Error ? problem.message : String(problem));
 }

@@ -27,6 +27,7 @@ export class Picked {
   problem = $state<string | null>(null);
   credit = $state("");
   weight = $state(1);
+  scale = $state<number | null>(null); // its own style scale, if not that of all
   mask = $state.raw<MaskFile | null>(null);
   styleMask = $state.raw<MaskFile | null>(null);
   private gone = new AbortController();
@@ -49,7 +50,8 @@ export class Picked {
       this.src = stored.kind === "picture" ? thumbnail(stored.id, 1024) : "";
       if (local) setTimeout(() => URL.revokeObjectURL(local), 2000);
     } catch (problem) {
-      if (!this.gone.signal.aborted) this.problem = `${file.name}: ${words(problem)}`;
+      const said = words(problem);
+      if (!this.gone.signal.aborted) this.problem = said.includes(file.name) ? said : `${file.name}: ${said}`;
     }
   }
 
@@ -87,6 +89,8 @@ class Form {
 
   chosenPreset = $derived(server.presets.find(({ name }) => name === this.preset));
   strengthFixed = $derived(strengthIsFixed(this.chosenPreset, this.given));
+
+  commonScale = $derived(Number([this.get("style_scale") ?? 1].flat()[0] ?? 1));
 
   base(name: string): unknown {
     const values = this.chosenPreset?.values ?? {};
@@ -231,7 +235,7 @@ class Form {
         colorMask: this.colorMask?.id ?? null,
         start: this.start,
         preset: this.preset,
-        given: this.given,
+        given: this.styles.length > 1 && this.styles.some(({ scale }) => scale !== null) ? { ...this.given, style_scale: this.styles.map(({ scale }) => scale ?? this.commonScale) } : this.given,
         name: this.name.trim() || undefined,
       },
       this.chosenPreset,
@@ -293,6 +297,14 @@ class Form {
     this.start = job.start;
     const { preset, ...given } = job.given;
     this.preset = typeof preset === "string" ? preset : "impasto";
+    const scales = given.style_scale;
+    if (Array.isArray(scales) && scales.length > 1) {
+      this.styles.forEach((style, at) => (style.scale = typeof scales[at] === "number" ? scales[at] : null));
+      delete given.style_scale;
+    }
+    const weights = given.style_weights;
+    if (Array.isArray(weights)) this.styles.forEach((style, at) => (style.weight = typeof weights[at] === "number" ? weights[at] : style.weight));
+    delete given.style_weights;
     this.given = given;
     this.name = "";
     this.errors = {};

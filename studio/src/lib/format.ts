@@ -33,6 +33,11 @@ export function number(value: number, digits = 3): string {
   return String(Number(value.toPrecision(digits)));
 }
 
+/** A server's one-line message begins small, as on the command line; on a page it is a sentence. */
+export function sentence(text: string): string {
+  return /^[a-zà-ÿ]+(?![\w.:])/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
+}
+
 export function when(iso: string, now = new Date()): string {
   const date = new Date(iso);
   if (Number.isNaN(date.getTime())) return "";

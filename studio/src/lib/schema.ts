@@ -53,6 +53,8 @@ const LABELS: Record<string, string> = {
   lbfgs_metric: "L-BFGS metric",
   optimizer: "Optimiser",
   init: "Start",
+  color: "Colour",
+  color_amount: "Colour amount",
   normalize: "Normalise",
   dpi: "DPI",
   content_weight: "Content weight α",
