@@ -2,7 +2,7 @@
 
 import { ApiError, call, type Job, type JobBody, type Sample, type Settings, thumbnail, upload, url, words } from "./api";
 import { bytes } from "./format";
-import { jobBody, strengthIsFixed } from "./request";
+import { jobBody, place, strengthIsFixed } from "./request";
 import { type Mask, png } from "./mask";
 import { server } from "./server.svelte";
 
@@ -14,6 +14,7 @@ export interface MaskFile {
 }
 
 let keys = 0;
+const KEPT = "impasto.form";
 
 export class Picked {
   readonly key = ++keys;
@@ -123,7 +124,7 @@ class Form {
   }
 
   fail(problem: unknown): void {
-    const field = problem instanceof ApiError ? (problem.field ?? "") : "";
+    const field = problem instanceof ApiError ? place(problem.field ?? "", Object.keys(server.defaults)) : "";
     this.errors = { ...this.errors, [field]: words(problem) };
   }
 
@@ -311,10 +312,71 @@ class Form {
     this.notice = `Loaded from “${job.name || job.id}”. Change what you like, then start.`;
   }
 
+  /** What is chosen, kept for a reload of the page; masks that were not sent yet are not. */
+  keep(): void {
+    const plain = (picked: Picked) => ({
+      id: picked.id,
+      name: picked.name,
+      width: picked.width,
+      height: picked.height,
+      credit: picked.credit,
+      kind: picked.kind,
+      weight: picked.weight,
+      scale: picked.scale,
+      mask: picked.mask?.id ?? null,
+      styleMask: picked.styleMask?.id ?? null,
+    });
+    const kept = {
+      content: this.content?.ready ? plain(this.content) : null,
+      styles: this.styles.filter(({ ready }) => ready).map(plain),
+      colorMask: this.colorMask?.id ?? null,
+      start: this.start,
+      preset: this.preset,
+      given: this.given,
+      name: this.name,
+    };
+    try {
+      sessionStorage.setItem(KEPT, JSON.stringify(kept));
+    } catch {
+      // a reload starts anew, then
+    }
+  }
+
+  restore(): void {
+    try {
+      const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "null");
+      if (!kept) return;
+      const picked = (of: { id: string; name: string; width: number; height: number; credit: string; kind: "picture" | "style"; weight: number; scale: number | null; mask: string | null; styleMask: string | null }) => {
+        const back = Picked.known(of.id, of.name, of.width, of.height, of.credit);
+        Object.assign(back, { kind: of.kind, weight: of.weight, scale: of.scale, mask: knownMask(of.mask), styleMask: knownMask(of.styleMask) });
+        if (of.kind === "style") back.src = "";
+        return back;
+      };
+      this.content = kept.content ? picked(kept.content) : null;
+      this.styles = kept.styles.map(picked);
+      this.colorMask = knownMask(kept.colorMask);
+      Object.assign(this, { start: kept.start, preset: kept.preset, given: kept.given, name: kept.name });
+    } catch {
+      // from another version of the page
+    }
+  }
+
   clear(): void {
     this.content?.drop();
     for (const style of this.styles) style.drop();
-    Object.assign(this, { content: null, styles: [], colorMask: null, start: null, preset: "impasto", given: {}, name: "", errors: {}, notice: null });
+    this.content = null;
+    this.styles = [];
+    this.colorMask = null;
+    this.start = null;
+    this.preset = "impasto";
+    this.given = {};
+    this.name = "";
+    this.errors = {};
+    this.notice = null;
+  }
+
+  get untouched(): boolean {
+    return !this.content && !this.styles.length && !Object.keys(this.given).length && this.preset === "impasto" && !this.name;
   }
 }
 

@@ -12,10 +12,12 @@ export interface Handlers {
   events: Record<string, (data: never) => void>;
   /** Called after a lost connection is there again: what happened meanwhile has to be fetched. */
   back?: () => void;
+  /** Called each time that the server refuses the stream: it may be gone for good. */
+  refused?: () => void;
 }
 
 /** Listens until the returned function is called. */
-export function listen(path: string, { events, back }: Handlers): () => void {
+export function listen(path: string, { events, back, refused }: Handlers): () => void {
   let source: EventSource | null = null;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let wait = 1000;
@@ -39,6 +41,7 @@ export function listen(path: string, { events, back }: Handlers): () => void {
         clearTimeout(timer);
         timer = setTimeout(open, wait);
         wait = Math.min(wait * 2, 10_000);
+        refused?.();
       }
     };
     for (const [name, handler] of Object.entries(events))

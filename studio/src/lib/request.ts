@@ -56,6 +56,15 @@ export function bigger(size: unknown, made: { width: number; height: number }, f
   return Math.round(side * factor);
 }
 
+/** Where on the page the message about a field belongs: "settings.size" at the size, "styles[1].mask" at the styles; "" is beside Start. */
+export function place(field: string, settings: string[]): string {
+  const parts = field.split(/[.[\]]+/).filter((part) => part && part !== "settings");
+  const [first = ""] = parts;
+  if (first === "style_weights") return "styles";
+  if (first === "color_mask") return "content";
+  return ["content", "styles", ...settings].includes(first) ? first : "";
+}
+
 /** A key that no other request has; randomUUID is missing where the page is not on https or localhost. */
 export function freshKey(): string {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
