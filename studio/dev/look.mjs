@@ -8,6 +8,8 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+// LOOK=360x740,1600x1000 for other windows
+const sizes = (process.env.LOOK ?? "1440x900,390x844").split(",").flatMap((size) => ["light", "dark"].map((scheme) => [...size.split("x").map(Number), scheme]));
 const wanted = process.argv.slice(2);
 const port = 8817;
 const base = `http://127.0.0.1:${port}/`;
@@ -101,7 +103,7 @@ const VIEWS = {
 try {
   for (const [name, act] of Object.entries(VIEWS)) {
     if (wanted.length && !wanted.includes(name)) continue;
-    for (const [width, height, scheme] of [[1440, 900, "light"], [1440, 900, "dark"], [390, 844, "light"], [390, 844, "dark"]]) {
+    for (const [width, height, scheme] of sizes) {
       const context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, reducedMotion: "reduce", bypassCSP: false });
       const page = await context.newPage();
       page.setDefaultTimeout(8000);

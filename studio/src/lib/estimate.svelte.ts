@@ -34,6 +34,7 @@ class Estimator {
     clearTimeout(this.timer);
     this.asked?.abort();
     this.asked = null;
+    if (this.busy) this.last = ""; // it was never answered
     this.busy = false;
   }
 
