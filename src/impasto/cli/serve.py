@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -15,14 +14,6 @@ from impasto.server.limits import Limits
 
 _LIMITS: Final = Limits()
 ADDRESS, DATA, LIMITS = "Address and access", "Data and workers", "Limits"
-
-
-def default_data() -> Path:
-    """Where jobs and their files are: `studio` in the user's data folder, or in `IMPASTO_DATA`."""
-    import platformdirs
-
-    base = os.environ.get("IMPASTO_DATA", "")
-    return Path(base if base != "" else platformdirs.user_data_path("impasto", appauthor=False)) / "studio"
 
 
 def _limit(name: str, flag: str, text: str) -> Any:
@@ -102,6 +93,8 @@ def serve(
 
     IMPASTO_TOKEN=$(openssl rand -hex 24) impasto serve --host 0.0.0.0
     """
+    from impasto.jobs.place import default_place
+
     with loading():
         from impasto.server.serving import Options
         from impasto.server.serving import serve as run
@@ -117,7 +110,7 @@ def serve(
     if limit_upload_bytes is not None:
         chosen["request_bytes"] = max(_LIMITS.request_bytes, limit_upload_bytes + _LIMITS.body_bytes)
     options = Options(
-        data=str(default_data()) if data is None else data,
+        data=str(default_place()) if data is None else data,
         host=host,
         port=port,
         database=database,

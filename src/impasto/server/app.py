@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import AsyncIterator
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -30,7 +30,7 @@ Send files, get their ids, submit a job, follow its events, fetch its result. Ev
 
 
 def build(services: Services) -> FastAPI:
-    """The application of these services; it closes them when it ends."""
+    """The application of these services."""
     app = FastAPI(
         title="impasto",
         version=__version__,
@@ -42,11 +42,8 @@ def build(services: Services) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.services = services
-    api = APIRouter(prefix="/api/v1")
-    for routes in (about, files, jobs, events, outcomes):
-        api.include_router(routes.router)
-    app.include_router(api)
-    app.include_router(health.router)
+    for routes in (about, files, jobs, events, outcomes, health):
+        app.include_router(routes.router)
     app.add_api_route("/docs", lambda: page.docs(app), include_in_schema=False)
     app.include_router(page.page_routes())
     # The last one added is the outermost.
@@ -84,7 +81,6 @@ async def _alive(services: Services) -> AsyncIterator[None]:
     threading.Thread(target=_place_samples, args=(services,), name="samples", daemon=True).start()
     async with services.hub.running():
         yield
-    services.pictures.close()
 
 
 def _place_samples(services: Services) -> None:

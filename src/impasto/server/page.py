@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from html import escape
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -39,17 +40,9 @@ def page_routes(folder: Traversable | None = None) -> APIRouter:
     folder = resources.files("impasto.server") / "page" if folder is None else folder
     router = APIRouter(include_in_schema=False)
     there = _listed(folder, "")
-
-    @router.get("/")
-    def index() -> Response:
-        """The page."""
-        return _sent(there, "index.html")
-
-    @router.get("/{name:path}")
-    def file(name: str) -> Response:
-        """What the page loads."""
-        return _sent(there, name)
-
+    for name in there:
+        router.add_api_route(f"/{name}", partial(_sent, there, name))
+    router.add_api_route("/", partial(_sent, there, "index.html"))
     return router
 
 
@@ -85,8 +78,7 @@ def _listed(folder: Traversable, prefix: str) -> dict[str, Traversable]:
 
 def _sent(there: dict[str, Traversable], name: str) -> Response:
     if name not in there:
-        text = _ABSENT if name == "index.html" else "There is nothing here.\n"
-        return PlainTextResponse(text, 404)
+        return PlainTextResponse(_ABSENT, 404)
     hashed = name.startswith("assets/")  # the build puts a hash of the contents into the name
     headers = {
         "Content-Security-Policy": _POLICY,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, Path, Request
 
-from impasto.jobs import Job, Queue, Store
+from impasto.jobs import Job, Queue, State, Store
 from impasto.jobs.queue import UnknownJob
 from impasto.jobs.request import Request as JobRequest
 from impasto.server.access import Access
@@ -24,17 +24,22 @@ from impasto.server.problems import Problem
 from impasto.server.replies import JobReply
 from impasto.server.samples import Placed
 
+_PAGE: Final = 200
+_MANY: Final = 10_000
+
 
 class Services:
     """Of one server."""
 
-    def __init__(self, queue: Queue, *, access: Access | None = None, limits: Limits | None = None) -> None:
+    def __init__(
+        self, queue: Queue, *, access: Access | None = None, limits: Limits | None = None, pictures: Pictures | None = None
+    ) -> None:
         self.queue = queue
         self.store: Store = queue.store
         self.access = Access() if access is None else access
         self.limits = Limits() if limits is None else limits
         self.metrics = Metrics()
-        self.pictures = Pictures(on_start=self.metrics.picture_processes.inc)
+        self.pictures = Pictures(on_start=self.metrics.picture_processes.inc) if pictures is None else pictures
         self.library = Library(self.store, self.pictures, self.limits)
         self.derived = Derived(self.store, self.pictures)
         self.samples = Placed(self.library)
@@ -54,6 +59,18 @@ class Services:
             raise UnknownJob(f"there is no job {job}")
         return found
 
+    def jobs(self, owner: str, *, states: Sequence[State], limit: int, before: str | None) -> list[Job]:
+        """Jobs that an owner may see, newest first."""
+        if not self.access.several:
+            return self.queue.jobs(states=states, limit=limit, before=before)
+        found: list[Job] = []
+        while True:
+            page = self.queue.jobs(states=states, limit=_PAGE, before=before)
+            found += [job for job in page if job.owner == owner]
+            if len(found) >= limit or len(page) < _PAGE:
+                return found[:limit]
+            before = page[-1].id
+
     def submit(
         self, request: JobRequest, owner: str, *, job: str | None = None, priority: int, facts: Mapping[str, Any] | None = None
     ) -> Job:
@@ -71,7 +88,9 @@ class Services:
 
     def require_room(self, owner: str) -> None:
         """Raises Problem where the owner has too many jobs on the queue."""
-        if self.queue.count(states=("queued", "running"), owner=owner) >= self.limits.queue:
+        at_work = self.queue.jobs(states=("queued", "running"), limit=_MANY)
+        # Counted here, since a SQLite queue cannot be asked for an owner's jobs.
+        if sum(job.owner == owner for job in at_work) >= self.limits.queue:
             raise Problem(
                 429,
                 "queue_full",

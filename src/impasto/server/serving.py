@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
 import filelock
@@ -18,9 +20,9 @@ from impasto.errors import InputError
 from impasto.files import output_error
 from impasto.jobs import Queue, Store, open_store
 from impasto.jobs.store import Folder
+from impasto.jobs.supervise import Workers
 from impasto.server.access import Access, is_loopback
 from impasto.server.app import build
-from impasto.server.crew import Crew, crew
 from impasto.server.limits import Limits
 from impasto.server.logs import log_as_json
 from impasto.server.services import Services
@@ -57,8 +59,15 @@ def serve(options: Options, on_ready: Callable[[str], object]) -> None:
     with opened(options) as queue, bound(options.host, options.port) as listening:
         log_as_json(options.log_level)
         services = Services(queue, access=access, limits=options.limits)
-        workers = crew(queue.store.url, queue.database, options.workers) if options.workers > 0 else None
-        asyncio.run(_served(services, listening, workers, lambda: on_ready(_address(listening))))
+        workers = _workers(queue, options.workers)
+        try:
+            asyncio.run(_served(services, listening, workers, lambda: on_ready(_address(listening))))
+        finally:
+            services.pictures.close()
+
+
+def _workers(queue: Queue, count: int) -> Workers | None:
+    return Workers(queue.store.url, queue.database, count=count) if count > 0 else None
 
 
 @contextlib.contextmanager
@@ -112,7 +121,7 @@ def _claimed(store: Store) -> Iterator[None]:
         lock.release()
 
 
-async def _served(services: Services, listening: socket.socket, workers: Crew | None, on_ready: Callable[[], object]) -> None:
+async def _served(services: Services, listening: socket.socket, workers: Workers | None, on_ready: Callable[[], object]) -> None:
     config = uvicorn.Config(
         build(services),
         log_config=None,
@@ -125,8 +134,9 @@ async def _served(services: Services, listening: socket.socket, workers: Crew | 
         ws="none",
     )
     server = uvicorn.Server(config)
+    _end_on_signals(server)
     if workers is not None:
-        await asyncio.to_thread(workers.start)
+        workers.start()
     try:
         ending = asyncio.create_task(_end(server, services, on_ready))
         await server.serve(sockets=[listening])
@@ -135,6 +145,22 @@ async def _served(services: Services, listening: socket.socket, workers: Crew | 
         if workers is not None:
             logging.getLogger("impasto.server").info("waiting for the workers to save what they have")
             await asyncio.to_thread(workers.stop, WORKERS_STOP_S)
+
+
+def _end_on_signals(server: uvicorn.Server) -> None:
+    """SIGTERM and Ctrl-C end it in good order; a second one ends it at once.
+
+    uvicorn's own handlers stand before these while it serves, and raise what they caught once more when it is done, which would
+    end the process before the workers have saved.
+    """
+
+    def asked(number: int, frame: FrameType | None) -> None:
+        del frame
+        server.should_exit = True
+        signal.signal(number, signal.SIG_DFL)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, asked)
 
 
 async def _end(server: uvicorn.Server, services: Services, on_ready: Callable[[], object]) -> None:

@@ -29,7 +29,7 @@ INPUTS: Final = (".avif", ".bmp", ".gif", ".heic", ".heif", ".jpeg", ".jpg", ".p
 
 OUTPUTS: Final = (".png", ".jpg", ".tif", ".webp")
 
-router = APIRouter(tags=["server"])
+router = APIRouter(prefix="/api/v1", tags=["server"])
 
 
 @router.get("/about")

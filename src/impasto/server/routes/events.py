@@ -16,7 +16,7 @@ from impasto.jobs import Job
 from impasto.server.events import Hub, Listener
 from impasto.server.services import Here, JobId, Owner, Services
 
-router = APIRouter(tags=["events"])
+router = APIRouter(prefix="/api/v1", tags=["events"])
 
 KEEP_ALIVE_S: Final = 15
 STALLED_S: Final = 30.0

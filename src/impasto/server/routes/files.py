@@ -16,7 +16,7 @@ from impasto.server.replies import FileReply
 from impasto.server.services import FileHash, Here
 from impasto.server.uploads import keep, read_form
 
-router = APIRouter(tags=["files"])
+router = APIRouter(prefix="/api/v1", tags=["files"])
 
 FOREVER: Final = "private, max-age=31536000, immutable"
 _SHOWN: Final = frozenset({"image/png", "image/jpeg", "image/webp"})

@@ -20,7 +20,7 @@ from impasto.server.schema import check_given
 from impasto.server.services import JOB_ID, Here, JobId, Owner, Services
 from impasto.server.uploads import keep, read_form
 
-router = APIRouter(tags=["jobs"])
+router = APIRouter(prefix="/api/v1", tags=["jobs"])
 
 _STATES: Final[tuple[State, ...]] = get_args(State)
 _BODY: Final[dict[str, Any]] = {
@@ -110,7 +110,7 @@ def list_jobs(
     state: Annotated[str | None, Query(max_length=100, description="states, as running,queued")] = None,
 ) -> JobsReply:
     """Jobs, newest first."""
-    found = here.queue.jobs(states=_states(state), owner=owner if here.access.several else None, limit=limit + 1, before=before)
+    found = here.jobs(owner, states=_states(state), limit=limit + 1, before=before)
     more = len(found) > limit
     return JobsReply(jobs=[here.described(job) for job in found[:limit]], next=found[limit - 1].id if more else None)
 

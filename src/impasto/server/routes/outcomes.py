@@ -19,7 +19,7 @@ from impasto.server.replies import LossesReply
 from impasto.server.services import Here, JobId, Owner, Services
 from impasto.settings import Settings
 
-router = APIRouter(tags=["outcomes"])
+router = APIRouter(prefix="/api/v1", tags=["outcomes"])
 
 _MOST_RECORDS: Final = 2000
 _MEDIA: Final = {"png": "image/png", "jpg": "image/jpeg", "tif": "image/tiff", "webp": "image/webp"}
