@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -84,8 +84,8 @@ def parsed_body(text: str | bytes) -> JobBody:
         raise InvalidSettings("the job is no JSON; send it as application/json, or in the form's field job") from None
 
 
-def request_of(body: JobBody, library: Library, limits: Limits, file_of: Callable[[str], str] | None = None) -> Request:
-    """The queue's request.  `file_of`: the id of the file in a form's field.
+def request_of(body: JobBody, library: Library, limits: Limits, form: Mapping[str, str] | None = None) -> Request:
+    """The queue's request.  `form`: ids of files by the fields of the form that they came in.
 
     Raises Missing for a file that is not here, InvalidSettings for settings and files that do not do.
     """
@@ -98,9 +98,9 @@ def request_of(body: JobBody, library: Library, limits: Limits, file_of: Callabl
         if _REFERENCE.fullmatch(reference) is None:
             raise InvalidSettings(f"{role}: expected a file's id of 64 hexadecimal digits, or @FIELD", setting=role)
         if reference.startswith("@"):
-            if file_of is None:
-                raise InvalidSettings(f"{role}: {reference} names a field of a form, and there is none", setting=role)
-            reference = file_of(reference[1:])
+            if form is None or reference[1:] not in form:
+                raise InvalidSettings(f"{role}: {reference} names no file of the form; send it there", setting=role)
+            reference = form[reference[1:]]
         seen.add(reference)
         if len(seen) > limits.files_per_job:
             raise Problem(413, "too_many", f"a job has at most {limits.files_per_job} files; use fewer")

@@ -58,13 +58,14 @@ async def submit(
 ) -> Response:
     """Puts a job on the queue: JSON with ids of files, or a form with the files themselves."""
     kind = request.headers.get("content-type", "").lower()
+    ids: dict[str, str] | None = None
     if kind.startswith("multipart/"):
         async with read_form(request, here) as form:
             body = parsed_body(form.texts.get("job", ""))
             await run_in_threadpool(check_given, body.settings)
             ids = {field: (await keep(upload, here)).id for field, upload in form.files}
     elif kind.partition(";")[0].strip() in {"application/json", ""}:
-        body, ids = parsed_body(await request.body()), {}
+        body = parsed_body(await request.body())
     else:
         raise Problem(415, "invalid_settings", "a job is sent as application/json or multipart/form-data")
     job, new = await run_in_threadpool(_submitted, body, ids, here, owner, idempotency_key)
@@ -72,15 +73,10 @@ async def submit(
     return JSONResponse(reply.model_dump(mode="json"), 201 if new else 200, {"Location": f"/api/v1/jobs/{job.id}"})
 
 
-def _submitted(body: JobBody, ids: dict[str, str], here: Services, owner: str, key: str | None) -> tuple[Job, bool]:
+def _submitted(body: JobBody, ids: dict[str, str] | None, here: Services, owner: str, key: str | None) -> tuple[Job, bool]:
     """The job, and whether it is new."""
 
-    def file_of(field: str) -> str:
-        if field not in ids:
-            raise InvalidSettings(f"@{field} names no file of the form; send a file in the field {field}", setting=field)
-        return ids[field]
-
-    request = request_of(body, here.library, here.limits, file_of)
+    request = request_of(body, here.library, here.limits, ids)
     priority = NORMAL - body.priority
     if key is None:
         return here.submit(request, owner, priority=priority), True

@@ -81,7 +81,8 @@ def result(
     here: Here,
     owner: Owner,
     format: Annotated[Literal["png", "jpg", "tif", "webp"], Query()] = "png",  # noqa: A002 - the contract's word
-    download: Annotated[Literal[0, 1], Query(description="1: to be saved as a file")] = 0,
+    *,
+    download: Annotated[bool, Query(description="1: to be saved as a file")] = False,
 ) -> Response:
     """The finished or paused job's picture, the record of its making inside."""
     job = here.job(id, owner)
@@ -92,7 +93,7 @@ def result(
     if format != "png":
         key = here.derived.result(id, stamp, f".{format}", _quality(job))
     name = shown_name(f"{here.described(job).name}.{format}")
-    headers = {"Cache-Control": _CHANGES, "Content-Disposition": _disposition(f"{name}.{format}", save=download == 1)}
+    headers = {"Cache-Control": _CHANGES, "Content-Disposition": _disposition(f"{name}.{format}", save=download)}
     return StreamingResponse(here.library.chunks(key), headers=headers, media_type=_MEDIA[format])
 
 

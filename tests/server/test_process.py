@@ -1,0 +1,111 @@
+"""`impasto serve` as a process: what it loads, what it refuses, how it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.server.faked import TOKEN
+
+pytestmark = pytest.mark.xdist_group("server")
+
+IMPASTO = [sys.executable, "-m", "impasto", "serve", "--no-worker"]
+PLAIN = {name: value for name, value in os.environ.items() if name != "IMPASTO_TOKEN"}
+
+
+@contextlib.contextmanager
+def serving(*arguments: str, environment: dict[str, str] | None = None) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Its address and process, while inside."""
+    process = subprocess.Popen(
+        [*IMPASTO, "--port", "0", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment or PLAIN,
+    )
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        found = re.search(r"http://\S+", line)
+        assert found is not None, line + (process.stderr.read() if process.stderr else "")
+        yield found[0], process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def refused(*arguments: str, environment: dict[str, str] | None = None) -> str:
+    """What it says instead of serving: one line, exit code 2."""
+    ended = subprocess.run(
+        [*IMPASTO, *arguments], capture_output=True, text=True, timeout=60, env=environment or PLAIN, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (2, ""), ended.stderr
+    assert ended.stderr.count("\n") == 1
+    return ended.stderr
+
+
+def test_the_web_process_never_loads_torch() -> None:
+    code = """
+import sys, tempfile
+from impasto.server.serving import Options, opened
+from impasto.server.app import build
+from impasto.server.schema import settings_schema
+from impasto.server.services import Services
+import impasto.cli.serve
+with opened(Options(tempfile.mkdtemp())) as queue:
+    app = build(Services(queue))
+    app.openapi(), settings_schema()
+print(sorted({"torch", "numpy", "PIL", "scipy", "matplotlib"} & set(sys.modules)))
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stdout == "[]\n"
+
+
+def test_it_serves_logs_lines_of_json_and_ends_in_good_order(tmp_path: Path) -> None:
+    with serving("--data", str(tmp_path / "studio")) as (address, process):
+        assert address.startswith("http://127.0.0.1:")
+        with urllib.request.urlopen(f"{address}/healthz", timeout=10) as answer:
+            assert json.load(answer)["ok"] is True
+        if Path(f"/proc/{process.pid}/maps").exists():
+            assert "libtorch" not in Path(f"/proc/{process.pid}/maps").read_text()
+        second = refused("--data", str(tmp_path / "studio"), "--port", "0")
+        assert "another server uses" in second
+        port = address.rpartition(":")[2]
+        assert f"port {port}" in refused("--data", str(tmp_path / "other"), "--port", port)
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=30)
+        assert process.returncode == 0
+    lines: list[dict[str, Any]] = [json.loads(line) for line in log.splitlines()]
+    assert any(line.get("path") == "/healthz" and line["status"] == 200 for line in lines)
+    with serving("--data", str(tmp_path / "studio")):
+        pass  # the folder is free again
+
+
+def test_an_address_that_others_reach_needs_a_token(tmp_path: Path) -> None:
+    data = ("--data", str(tmp_path), "--port", "0")
+    for host in ("0.0.0.0", "::", "192.0.2.1", "example.org"):
+        assert "a token is needed" in refused("--host", host, *data)
+    assert "at least 16 characters" in refused("--host", "0.0.0.0", "--token", "short", *data)
+    assert "a token is needed" in refused("--origin", "https://studio.example", *data)
+    assert "--origin expects" in refused("--origin", "studio", "--token", TOKEN, *data)
+
+
+def test_a_token_from_the_environment_is_asked_for(tmp_path: Path) -> None:
+    with serving("--data", str(tmp_path), environment={**PLAIN, "IMPASTO_TOKEN": TOKEN}) as (address, _):
+        with socket.create_connection(("127.0.0.1", int(address.rpartition(":")[2])), timeout=10) as one:
+            one.sendall(b"GET /api/v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+            assert one.recv(1000).startswith(b"HTTP/1.1 401")
+        request = urllib.request.Request(f"{address}/api/v1/jobs", headers={"Authorization": f"Bearer {TOKEN}"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            assert json.load(answer) == {"jobs": [], "next": None}
