@@ -18,6 +18,9 @@ from typing import Any
 import pytest
 from tests.server.faked import TOKEN
 
+from impasto.errors import InputError
+from impasto.server.serving import Options, serve
+
 pytestmark = pytest.mark.xdist_group("server")
 
 IMPASTO = [sys.executable, "-m", "impasto", "serve", "--no-worker"]
@@ -45,16 +48,6 @@ def serving(*arguments: str, environment: dict[str, str] | None = None) -> Itera
         process.communicate()
 
 
-def refused(*arguments: str, environment: dict[str, str] | None = None) -> str:
-    """What it says instead of serving: one line, exit code 2."""
-    ended = subprocess.run(
-        [*IMPASTO, *arguments], capture_output=True, text=True, timeout=60, env=environment or PLAIN, check=False
-    )
-    assert (ended.returncode, ended.stdout) == (2, ""), ended.stderr
-    assert ended.stderr.count("\n") == 1
-    return ended.stderr
-
-
 def test_the_web_process_never_loads_torch() -> None:
     code = """
 import sys, tempfile
@@ -79,10 +72,14 @@ def test_it_serves_logs_lines_of_json_and_ends_in_good_order(tmp_path: Path) -> 
             assert json.load(answer)["ok"] is True
         if Path(f"/proc/{process.pid}/maps").exists():
             assert "libtorch" not in Path(f"/proc/{process.pid}/maps").read_text()
-        second = refused("--data", str(tmp_path / "studio"), "--port", "0")
-        assert "another server uses" in second
-        port = address.rpartition(":")[2]
-        assert f"port {port}" in refused("--data", str(tmp_path / "other"), "--port", port)
+        port = int(address.rpartition(":")[2])
+        with pytest.raises(InputError, match=f"port {port} of 127.0.0.1 cannot be used: address already in use"):
+            serve(Options(str(tmp_path / "other"), port=port), print)
+        ended = subprocess.run(
+            [*IMPASTO, "--data", str(tmp_path / "studio")], capture_output=True, text=True, env=PLAIN, check=False
+        )
+        assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
+        assert ended.stderr.startswith("impasto: another server uses")
         process.send_signal(signal.SIGTERM)
         _, log = process.communicate(timeout=30)
         assert process.returncode == 0
@@ -93,12 +90,14 @@ def test_it_serves_logs_lines_of_json_and_ends_in_good_order(tmp_path: Path) -> 
 
 
 def test_an_address_that_others_reach_needs_a_token(tmp_path: Path) -> None:
-    data = ("--data", str(tmp_path), "--port", "0")
-    for host in ("0.0.0.0", "::", "192.0.2.1", "example.org"):
-        assert "a token is needed" in refused("--host", host, *data)
-    assert "at least 16 characters" in refused("--host", "0.0.0.0", "--token", "short", *data)
-    assert "a token is needed" in refused("--origin", "https://studio.example", *data)
-    assert "--origin expects" in refused("--origin", "studio", "--token", TOKEN, *data)
+    data = str(tmp_path)
+    for host in ("0.0.0.0", "::", "192.0.2.1", "example.org", ""):
+        with pytest.raises(InputError, match="a token is needed"):
+            serve(Options(data, host=host, port=0), print)
+    with pytest.raises(InputError, match="a token is needed"):
+        serve(Options(data, origins=["https://studio.example"]), print)
+    with pytest.raises(InputError, match="at least 16 characters"):
+        serve(Options(data, host="0.0.0.0", tokens=["short"]), print)
 
 
 def test_a_token_from_the_environment_is_asked_for(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Final
 import typer
 
 from impasto.cli.loading import loading
-from impasto.cli.options import Quiet
 from impasto.errors import InputError
 from impasto.server.limits import Limits
 
@@ -85,7 +84,7 @@ def serve(
     limit_queue: Annotated[int | None, _limit("queue", "--limit-queue", "jobs on the queue, per token")] = None,
     limit_streams: Annotated[int | None, _limit("streams", "--limit-streams", "event streams that are open at once")] = None,
     open_browser: Annotated[bool, typer.Option("--open", help="open the page in the browser")] = False,
-    quiet: Quiet = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="log warnings only, and do not print the address")] = False,
 ) -> None:
     """Serve the studio page and the API, with a worker, at http://127.0.0.1:8000.
 
@@ -120,7 +119,9 @@ def serve(
         limits=Limits(**chosen),
         log_level="warning" if quiet else "info",
     )
-    run(options, lambda address: _ready(address, show=not quiet, browser=open_browser))
+    # The page takes the token from there; a fragment is never sent.
+    fragment = f"/#token={options.tokens[0]}" if len(options.tokens) == 1 else ""
+    run(options, lambda address: _ready(address, f"{address}{fragment}" if open_browser else None, show=not quiet))
 
 
 def _tokens(given: list[str] | None) -> list[str]:
@@ -137,10 +138,10 @@ def _origin(text: str) -> str:
     return text
 
 
-def _ready(address: str, *, show: bool, browser: bool) -> None:
+def _ready(address: str, to_open: str | None, *, show: bool) -> None:
     if show:
         print(f"impasto: {address}   (Ctrl-C ends it; what is being made is kept, and goes on at the next start)", flush=True)
-    if browser:
+    if to_open is not None:
         import webbrowser
 
-        webbrowser.open(address)
+        webbrowser.open(to_open)

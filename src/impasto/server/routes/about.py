@@ -56,7 +56,7 @@ def session(request: Request, here: Here, owner: Owner) -> Response:
             here.access.open_session(owner),
             max_age=int(SESSION_S),
             path="/api/v1",
-            secure=request.url.scheme == "https",
+            secure="https" in {request.url.scheme, request.headers.get("origin", "").partition(":")[0]},
             httponly=True,
             samesite="strict",
         )
