@@ -50,6 +50,14 @@ def client(make: Make) -> TestClient:
     return make()
 
 
+@pytest.fixture(scope="session")
+def shared(pictures: Pictures, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """For tests after which nothing is other than before."""
+    queue = Queue(open_store(tmp_path_factory.mktemp("shared") / "studio"))
+    yield TestClient(build(Services(queue, pictures=pictures)), base_url=BASE)
+    queue.close()
+
+
 @pytest.fixture
 def work(queue: Queue) -> Work:
     return Work(queue)

@@ -64,8 +64,8 @@ def test_panels_are_those_of_the_command_line() -> None:
     assert {name: theirs[name] for name in ours} == ours
 
 
-def test_the_schema_has_default_and_description_of_each_setting(client: TestClient) -> None:
-    found = client.get("/api/v1/settings/schema").json()
+def test_the_schema_has_default_and_description_of_each_setting(shared: TestClient) -> None:
+    found = shared.get("/api/v1/settings/schema").json()
     assert found["$schema"] == "https://json-schema.org/draft/2020-12/schema"
     whole = Settings.model_json_schema()["properties"]
     for name, one in found["properties"].items():
@@ -77,15 +77,15 @@ def test_the_schema_has_default_and_description_of_each_setting(client: TestClie
     assert found["properties"]["init"]["enum"] == ["content", "noise", "blend", "style"]
 
 
-def test_values_of_presets_can_be_given(client: TestClient) -> None:
-    found = client.get("/api/v1/presets").json()
+def test_values_of_presets_can_be_given(shared: TestClient) -> None:
+    found = shared.get("/api/v1/presets").json()
     assert [preset["name"] for preset in found] == list(presets.PRESETS)
     for preset in found:
         schema.check_given(preset["values"])
 
 
-def test_samples_are_files_and_carry_their_licences(client: TestClient) -> None:
-    found = client.get("/api/v1/samples").json()
+def test_samples_are_files_and_carry_their_licences(shared: TestClient) -> None:
+    found = shared.get("/api/v1/samples").json()
     assert [one["name"] for one in found["contents"]] == ["cat", "portrait", "coffee", "temple"]
     assert [one["name"] for one in found["styles"]] == ["dots", "flow", "glass", "mosaic", "waves"]
     temple = found["contents"][3]
@@ -93,44 +93,44 @@ def test_samples_are_files_and_carry_their_licences(client: TestClient) -> None:
     assert "https://creativecommons.org/licenses/by/2.0/" in temple["licence"]
     assert "flickr.com/photos/danielbuechele/6061409035" in temple["licence"]
     for one in found["contents"] + found["styles"]:
-        picture = Image.open(io.BytesIO(client.get(f"/api/v1/files/{one['id']}").content))
+        picture = Image.open(io.BytesIO(shared.get(f"/api/v1/files/{one['id']}").content))
         assert max(picture.size) <= 640
 
 
-def test_a_file_is_known_by_its_bytes_and_comes_back_as_it_was(client: TestClient) -> None:
+def test_a_file_is_known_by_its_bytes_and_comes_back_as_it_was(shared: TestClient) -> None:
     data = png()
-    first, second = send(client, ("holiday/cat.png", data)), send(client, ("other.png", data))
+    first, second = send(shared, ("holiday/cat.png", data)), send(shared, ("other.png", data))
     assert first[0] | {"name": "other"} == second[0]
     assert first[0]["name"] == "cat"
     assert (first[0]["width"], first[0]["height"], first[0]["bytes"]) == (64, 48, len(data))
-    answer = client.get(f"/api/v1/files/{first[0]['id']}")
+    answer = shared.get(f"/api/v1/files/{first[0]['id']}")
     assert answer.content == data
     assert answer.headers["content-type"] == "image/png"
     assert "content-disposition" not in answer.headers
 
 
-def test_a_file_that_browsers_do_not_show_is_an_attachment(client: TestClient) -> None:
-    (sent,) = send(client, ("scan.tif", encoded(photo(8, 8), "TIFF")))
-    answer = client.get(f"/api/v1/files/{sent['id']}")
+def test_a_file_that_browsers_do_not_show_is_an_attachment(shared: TestClient) -> None:
+    (sent,) = send(shared, ("scan.tif", encoded(photo(8, 8), "TIFF")))
+    answer = shared.get(f"/api/v1/files/{sent['id']}")
     assert answer.headers["content-type"] == "image/tiff"
     assert answer.headers["content-disposition"] == "attachment"
 
 
-def test_a_thumbnail_is_upright_keeps_alpha_and_is_made_once(client: TestClient) -> None:
+def test_a_thumbnail_is_upright_keeps_alpha_and_is_made_once(shared: TestClient) -> None:
     image = Image.new("RGBA", (300, 200), (200, 30, 30, 128))
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by a quarter
     file = io.BytesIO()
     image.save(file, "PNG", exif=exif)
-    (sent,) = send(client, ("turned.png", file.getvalue()))
+    (sent,) = send(shared, ("turned.png", file.getvalue()))
     assert (sent["width"], sent["height"]) == (200, 300)
     path = f"/api/v1/files/{sent['id']}/thumbnail?side=128"
-    answer = client.get(path)
+    answer = shared.get(path)
     small = Image.open(io.BytesIO(answer.content))
     assert (small.size, small.mode) == ((85, 128), "RGBA")
     assert "immutable" in answer.headers["cache-control"]
-    assert client.get(path).content == answer.content
-    assert error(client.get(path.replace("128", "20"))) == (422, "invalid_settings")
+    assert shared.get(path).content == answer.content
+    assert error(shared.get(path.replace("128", "20"))) == (422, "invalid_settings")
 
 
 def test_a_job_has_the_files_and_settings_that_were_sent(client: TestClient) -> None:
@@ -186,8 +186,8 @@ def test_a_known_key_needs_no_room_on_the_queue(make: Any) -> None:
     assert error(client.post("/api/v1/jobs", json=body)) == (429, "queue_full")
 
 
-def test_what_cannot_be_is_refused_by_its_name(client: TestClient) -> None:
-    right = job_body(client)
+def test_what_cannot_be_is_refused_by_its_name(shared: TestClient) -> None:
+    right = job_body(shared)
     changes: dict[str, dict[str, Any]] = {
         "device": {"settings": {"device": "cuda"}},
         "network": {"settings": {"network": "/etc/passwd"}},
@@ -208,15 +208,15 @@ def test_what_cannot_be_is_refused_by_its_name(client: TestClient) -> None:
     }
     for field, change in changes.items():
         for path in ("/api/v1/jobs", "/api/v1/estimate"):
-            answer = client.post(path, json=right | change)
+            answer = shared.post(path, json=right | change)
             assert answer.status_code == 422, answer.text
             assert answer.json()["error"]["field"] == field
             assert answer.json()["error"]["code"] == "invalid_settings"
 
 
-def test_a_file_that_is_not_there_is_unknown(client: TestClient) -> None:
-    assert error(client.post("/api/v1/jobs", json=job_body(client) | {"content": "0" * 64})) == (404, "unknown")
-    assert error(client.get(f"/api/v1/files/{'0' * 64}")) == (404, "unknown")
+def test_a_file_that_is_not_there_is_unknown(shared: TestClient) -> None:
+    assert error(shared.post("/api/v1/jobs", json=job_body(shared) | {"content": "0" * 64})) == (404, "unknown")
+    assert error(shared.get(f"/api/v1/files/{'0' * 64}")) == (404, "unknown")
 
 
 def test_jobs_come_newest_first_in_pages(client: TestClient, queue: Queue) -> None:

@@ -15,9 +15,7 @@ import numpy as np
 import pytest
 from tests.server.faked import BASE, TOKEN, TestClient, encoded, job_body, png, send, submit
 
-from impasto.errors import UnreadableImage
 from impasto.jobs import Queue
-from impasto.jobs.store import file_key
 from impasto.server.limits import Limits
 from impasto.server.pictures import Pictures
 
@@ -56,8 +54,8 @@ def bomb(width: int, height: int) -> bytes:
         "//etc/passwd",
     ],
 )
-def test_ids_are_no_paths(client: TestClient, path: str) -> None:
-    answer = client.get(path)
+def test_ids_are_no_paths(shared: TestClient, path: str) -> None:
+    answer = shared.get(path)
     assert answer.status_code in {404, 422}
     assert "root:" not in answer.text
 
@@ -87,11 +85,11 @@ def test_names_of_files_are_only_shown(client: TestClient, queue: Queue, tmp_pat
         (b"\x93NUMPY\x01\x00\x76\x00{'descr': '|O', 'fortran_order': False, 'shape': (9,)}", "unreadable_image"),
     ],
 )
-def test_what_is_no_picture_is_not_kept(client: TestClient, queue: Queue, data: bytes, code: str) -> None:
-    answer = client.post("/api/v1/files", files={"file": ("x.png", data)})
+def test_what_is_no_picture_is_not_kept(shared: TestClient, data: bytes, code: str) -> None:
+    answer = shared.post("/api/v1/files", files={"file": ("x.png", data)})
     assert error(answer) == (422, code)
     assert "/tmp" not in answer.text
-    assert queue.store.stamp(file_key(hashlib.sha256(data).hexdigest())) is None
+    assert shared.get(f"/api/v1/files/{hashlib.sha256(data).hexdigest()}").status_code == 404
 
 
 def test_a_picture_that_ends_its_process_harms_nothing_else(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,23 +106,16 @@ def test_a_picture_that_ends_its_process_harms_nothing_else(client: TestClient, 
         process.kill()
         process.wait()
         assert send(client, ("cat.png", png()))[0]["name"] == "cat"
-    finally:
-        small.close()
-
-
-def test_a_picture_that_takes_too_long_is_given_up() -> None:
-    hurried = Pictures(look_s=0.05)
-    photo = Path(__file__).parents[2] / "examples" / "photos" / "temple.jpg"
-    try:
-        hurried.warm_up().join()
-        process = hurried._process
+        process = small._process
         assert process is not None
-        process.send_signal(signal.SIGSTOP)  # it does not answer
-        with pytest.raises(UnreadableImage, match="took longer"):
-            hurried.inspect(photo, name="temple", max_pixels=10**8)
+        process.send_signal(signal.SIGSTOP)  # it does not answer any more
+        monkeypatch.setattr(small, "_look_s", 0.05)
+        answer = client.post("/api/v1/files", files={"file": ("x.png", png(seed=3))})
+        assert error(answer) == (422, "unreadable_image")
+        assert "took longer" in answer.text
         assert process.poll() is not None
     finally:
-        hurried.close()
+        small.close()
 
 
 def test_too_much_is_not_read_to_its_end(make: Any) -> None:
@@ -232,9 +223,9 @@ def test_a_token_is_traded_for_a_cookie_that_scripts_cannot_read(make: Any) -> N
         {"Host": ""},
     ],
 )
-def test_other_sites_pages_are_not_answered(client: TestClient, headers: dict[str, str]) -> None:
+def test_other_sites_pages_are_not_answered(shared: TestClient, headers: dict[str, str]) -> None:
     for method, path in (("POST", "/api/v1/jobs"), ("DELETE", "/api/v1/jobs/00"), ("GET", "/api/v1/jobs")):
-        answer = client.request(method, path, headers=headers)
+        answer = shared.request(method, path, headers=headers)
         assert error(answer) == (403, "forbidden_origin")
         assert "access-control-allow-origin" not in answer.headers
 
@@ -250,8 +241,8 @@ def test_other_sites_pages_are_not_answered(client: TestClient, headers: dict[st
         {"Host": "[::1]:8000"},
     ],
 )
-def test_the_own_page_and_programs_are(client: TestClient, headers: dict[str, str]) -> None:
-    assert client.post("/api/v1/session", headers=headers).status_code == 204
+def test_the_own_page_and_programs_are(shared: TestClient, headers: dict[str, str]) -> None:
+    assert shared.post("/api/v1/session", headers=headers).status_code == 204
 
 
 @pytest.mark.parametrize(
@@ -272,14 +263,14 @@ def test_the_own_page_and_programs_are(client: TestClient, headers: dict[str, st
         b'{"settings": ' + b'{"a":' * 5000 + b"1" + b"}" * 5001,
     ],
 )
-def test_a_body_that_is_none_is_said_to_be(client: TestClient, content: bytes) -> None:
+def test_a_body_that_is_none_is_said_to_be(shared: TestClient, content: bytes) -> None:
     for path in ("/api/v1/jobs", "/api/v1/estimate"):
-        answer = client.post(path, content=content, headers={"Content-Type": "application/json"})
+        answer = shared.post(path, content=content, headers={"Content-Type": "application/json"})
         assert 400 <= answer.status_code < 500, answer.text
         assert answer.json()["error"]["code"] in {"invalid_settings", "unknown"}
 
 
-def test_a_form_that_is_none_is_said_to_be(client: TestClient) -> None:
+def test_a_form_that_is_none_is_said_to_be(shared: TestClient) -> None:
     for kind in (
         "multipart/form-data",
         "multipart/form-data; boundary=",
@@ -288,7 +279,7 @@ def test_a_form_that_is_none_is_said_to_be(client: TestClient) -> None:
         "x" * 5000,
     ):
         for path in ("/api/v1/files", "/api/v1/jobs"):
-            answer = client.post(path, content=b"--x\r\ngarbage", headers={"Content-Type": kind})
+            answer = shared.post(path, content=b"--x\r\ngarbage", headers={"Content-Type": kind})
             assert 400 <= answer.status_code < 500, answer.text
             assert set(answer.json()) == {"error"}
 

@@ -17,11 +17,11 @@ hypothesis = pytest.importorskip("hypothesis")
 
 pytestmark = pytest.mark.xdist_group("server")
 
-EXAMPLES = 6
+EXAMPLES = 3
 
 
-def test_every_route_of_the_contract_is_described(client: TestClient) -> None:
-    paths = client.get("/openapi.json").json()["paths"]
+def test_every_route_of_the_contract_is_described(shared: TestClient) -> None:
+    paths = shared.get("/openapi.json").json()["paths"]
     described = {f"{method.upper()} {path.removeprefix('/api/v1')}" for path, found in paths.items() for method in found}
     assert described == {
         "GET /about",
@@ -83,6 +83,8 @@ def _real(case: Any, job: dict[str, Any]) -> None:
     """With ids of what is there: those that a program makes up are not."""
     if "id" in (case.path_parameters or {}) and len(case.path_parameters["id"]) % 4:
         case.path_parameters["id"] = job["content"]["id"] if "/files/" in case.path else job["id"]
+    if case.path.endswith("/estimate"):  # it would be made
+        return
     body = case.body if isinstance(case.body, dict) else {}
     for style in body.get("styles") if isinstance(body.get("styles"), list) else []:
         if isinstance(style, dict):
