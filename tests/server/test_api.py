@@ -250,6 +250,7 @@ def test_a_job_can_be_paused_gone_on_with_cancelled_and_deleted(client: TestClie
     for action, state in (("pause", "paused"), ("continue", "queued"), ("cancel", "cancelled")):
         answer = client.post(f"{job}/{action}")
         assert (answer.status_code, answer.json()["state"]) == (202, state)
+    assert error(client.post(f"{job}/pause")) == (409, "conflict")
     assert client.delete(job).status_code == 204
     assert error(client.get(job)) == (404, "unknown")
 

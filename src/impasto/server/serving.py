@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
@@ -31,8 +32,11 @@ WORKERS_STOP_S: Final = 120.0
 """For workers to finish their step and save what they have."""
 
 _ANSWERS_STOP_S: Final = 10
-_CONNECTIONS: Final = 600
-"""More than the event streams, and less than a process may have open files."""
+_CONNECTIONS: Final = 2000
+"""Open at once; beyond that uvicorn answers 503 itself.  Far more than event streams, so that those are refused in words."""
+
+_OTHER_FILES: Final = 200
+"""Open files that are no connections."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,7 @@ async def _served(services: Services, listening: socket.socket, workers: Workers
         server_header=False,
         date_header=True,
         proxy_headers=False,
-        limit_concurrency=_CONNECTIONS,
+        limit_concurrency=_connections(),
         timeout_graceful_shutdown=_ANSWERS_STOP_S,
         ws="none",
     )
@@ -145,6 +149,16 @@ async def _served(services: Services, listening: socket.socket, workers: Workers
         if workers is not None:
             logging.getLogger("impasto.server").info("waiting for the workers to save what they have")
             await asyncio.to_thread(workers.stop, WORKERS_STOP_S)
+
+
+def _connections() -> int:
+    """How many there may be, as far as this process may have files open."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _CONNECTIONS + _OTHER_FILES
+    if 0 <= soft < wanted:
+        soft = wanted if hard < 0 else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return _CONNECTIONS if soft < 0 else min(_CONNECTIONS, max(_OTHER_FILES, soft - _OTHER_FILES))
 
 
 def _end_on_signals(server: uvicorn.Server) -> None:

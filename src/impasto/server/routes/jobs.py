@@ -128,7 +128,10 @@ def get_job(id: JobId, here: Here, owner: Owner) -> JobReply:  # noqa: A002 - th
 @router.post("/jobs/{id}/pause", status_code=202)
 def pause(id: JobId, here: Here, owner: Owner) -> JobReply:  # noqa: A002 - the contract's word
     """Stops it after the step it is in; it can be gone on with."""
-    return _acted(here, here.queue.pause(here.job(id, owner).id))
+    job = here.job(id, owner)
+    if job.state == "cancelled":
+        raise Conflict("the job is cancelled, so there is nothing to pause; continue takes it up again")
+    return _acted(here, here.queue.pause(job.id))
 
 
 @router.post("/jobs/{id}/continue", status_code=202)
