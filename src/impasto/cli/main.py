@@ -20,6 +20,7 @@ from impasto.cli import (
     repeat,
     resume,
     score,
+    serve,
     sheet,
     style,
     stylize,
@@ -50,6 +51,7 @@ app.command("resume")(resume.resume)
 app.command("repeat")(repeat.repeat)
 app.command("batch")(batch.batch)
 app.command("worker")(worker.worker)
+app.command("serve")(serve.serve)
 app.add_typer(style.app, name="style")
 app.add_typer(presets.app, name="presets")
 app.add_typer(weights.app, name="weights")

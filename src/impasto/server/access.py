@@ -1,0 +1,125 @@
+"""Who may ask: tokens, the sessions that browsers get for them, and which hosts and origins count as this server's own."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+from impasto.errors import InputError
+
+LEAST_TOKEN: Final = 16
+"""Characters of a token: fewer can be guessed."""
+
+COOKIE: Final = "impasto_session"
+SESSION_S: Final = 12 * 3600.0
+_MOST_SESSIONS: Final = 1000
+_LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to bind to can be reached from this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class Access:
+    """Decides about each request.  Without tokens everybody on this machine is one and the same owner, ''."""
+
+    def __init__(self, tokens: Sequence[str] = (), *, loopback: bool = True, origins: Sequence[str] = ()) -> None:
+        """`origins`: under which this server is seen through a proxy.
+
+        Raises InputError for an address that others reach without a token, and for a token that can be guessed.
+        """
+        if (not loopback or origins) and not tokens:
+            raise InputError("others can reach this address, so a token is needed: set IMPASTO_TOKEN, or bind to 127.0.0.1")
+        if any(len(token) < LEAST_TOKEN for token in tokens):
+            raise InputError(f"a token has at least {LEAST_TOKEN} characters; make one with: openssl rand -hex 24")
+        if any(not (token.isascii() and token.isprintable()) or " " in token for token in tokens):
+            raise InputError("a token is of printable ASCII characters without spaces, since it travels in a header")
+        self._owners = {_hashed(token): _owner(token) for token in tokens}
+        self._loopback = loopback
+        self._origins = {origin.rstrip("/").lower() for origin in origins}
+        self._origin_hosts = {urlsplit(origin).hostname or "" for origin in self._origins}
+        self._sessions: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @property
+    def token_needed(self) -> bool:
+        """Whether requests need a token or a session."""
+        return bool(self._owners)
+
+    @property
+    def several(self) -> bool:
+        """Whether there are several owners, each of whom sees only what is theirs."""
+        return len(self._owners) > 1
+
+    def owner(self, authorization: str | None, session: str | None) -> str | None:
+        """Whose request it is; None is nobody's."""
+        if not self._owners:
+            return ""
+        if authorization is not None:
+            scheme, _, token = authorization.partition(" ")
+            return self._of_token(token.strip()) if scheme.lower() == "bearer" else None
+        return None if session is None else self._of_session(session)
+
+    def open_session(self, owner: str) -> str:
+        """A new session's secret, for a cookie."""
+        secret = secrets.token_urlsafe(32)
+        with self._lock:
+            self._sessions[_hashed(secret)] = (owner, time.monotonic() + SESSION_S)
+            while len(self._sessions) > _MOST_SESSIONS:
+                self._sessions.popitem(last=False)
+        return secret
+
+    def is_own_host(self, host: str | None) -> bool:
+        """Whether a Host header names this server, so that no other name was bent to this machine's address."""
+        if not self._loopback:
+            return host is not None
+        try:
+            name = urlsplit(f"//{host or ''}").hostname
+        except ValueError:
+            return False
+        return name is not None and (name in _LOOPBACK_NAMES or name in self._origin_hosts)
+
+    def is_own_origin(self, origin: str | None, fetch_site: str | None, host: str | None) -> bool:
+        """Whether a request comes from this server's own page, or from no page at all."""
+        if fetch_site is not None and fetch_site != "none":
+            return fetch_site == "same-origin"  # browsers say so themselves, even where they keep the origin back
+        if origin is None:
+            return True
+        given = origin.lower()
+        return given in self._origins or given.partition("://")[2] == (host or "").lower() != ""
+
+    def _of_token(self, token: str) -> str | None:
+        """Compares with every token, each in constant time, so that time tells nothing."""
+        given, found = _hashed(token), None
+        for known, owner in self._owners.items():
+            if hmac.compare_digest(known, given):
+                found = owner
+        return found
+
+    def _of_session(self, secret: str) -> str | None:
+        with self._lock:
+            owner, until = self._sessions.get(_hashed(secret), (None, 0.0))
+        return owner if time.monotonic() < until else None
+
+
+def _hashed(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "replace")).digest()
+
+
+def _owner(token: str) -> str:
+    """What jobs keep of whose they are: of it the token cannot be found out."""
+    return hashlib.sha256(f"impasto owner {token}".encode()).hexdigest()[:16]

@@ -1,0 +1,90 @@
+"""The application: routes in their layers, from the outside in: journal, gate, limit of bodies, routes."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import AsyncIterator
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from impasto import __version__
+from impasto.errors import ImpastoError
+from impasto.server import page
+from impasto.server.gate import BodyLimit, Gate
+from impasto.server.journal import Journal
+from impasto.server.problems import answer, problem_of, problem_of_http, problem_of_validation
+from impasto.server.replies import Failed
+from impasto.server.routes import about, events, files, health, jobs, outcomes
+from impasto.server.services import Services
+
+_DESCRIPTION = """Pictures painted in the style of others, as jobs.
+
+Send files, get their ids, submit a job, follow its events, fetch its result. Every answer of 400 and above is
+`{"error": {"code", "message", "field"}}`."""
+
+
+def build(services: Services) -> FastAPI:
+    """The application of these services."""
+    app = FastAPI(
+        title="impasto",
+        version=__version__,
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lambda _: _alive(services),
+        responses={"4XX": {"model": Failed, "description": "what was wrong with the request"}, 422: {"model": Failed}},
+        generate_unique_id_function=lambda route: route.name,
+    )
+    app.state.services = services
+    for routes in (about, files, jobs, events, outcomes, health):
+        app.include_router(routes.router)
+    app.add_api_route("/docs", lambda: page.docs(app), include_in_schema=False)
+    app.include_router(page.page_routes())
+    # The last one added is the outermost.
+    app.add_middleware(BodyLimit, limits=services.limits)
+    app.add_middleware(Gate, access=services.access)
+    app.add_middleware(Journal, metrics=services.metrics)
+    _answer_errors(app)
+    return app
+
+
+def _answer_errors(app: FastAPI) -> None:
+    async def ours(request: Request, error: Exception) -> Response:
+        assert isinstance(error, ImpastoError)
+        problem = problem_of(error)
+        if problem.status_code >= 500:
+            logging.getLogger("impasto.server").warning("%s: %s", type(error).__name__, error)
+        return answer(problem)
+
+    async def invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        return answer(problem_of_validation(error))
+
+    async def http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return answer(problem_of_http(error, request.method, request.url.path))
+
+    app.add_exception_handler(ImpastoError, ours)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, http)
+
+
+@contextlib.asynccontextmanager
+async def _alive(services: Services) -> AsyncIterator[None]:
+    services.pictures.warm_up()
+    threading.Thread(target=_place_samples, args=(services,), name="samples", daemon=True).start()
+    async with services.hub.running():
+        yield
+
+
+def _place_samples(services: Services) -> None:
+    try:
+        services.samples.all()
+    except ImpastoError as error:
+        logging.getLogger("impasto.server").warning("the samples could not be put into the data location: %s", error)

@@ -1,0 +1,68 @@
+"""What is made of files and results once and then kept: small pictures, results in other formats."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from impasto.errors import UnreadableImage
+from impasto.jobs.store import Store, file_key, job_key
+from impasto.server.library import Filed
+from impasto.server.pictures import Pictures
+
+SIDES: Final = (64, 96, 128, 192, 256, 384, 512, 768, 1024)
+"""Long sides of small pictures: any other is rounded down to one of them, so that few are kept."""
+
+
+class Derived:
+    """Keys are made of hashes, ids, stamps and sizes only."""
+
+    def __init__(self, store: Store, pictures: Pictures) -> None:
+        self._store = store
+        self._pictures = pictures
+
+    def thumbnail(self, filed: Filed, side: int) -> bytes:
+        """A small WebP of a file.  Raises UnreadableImage for a style file, which has no picture."""
+        if filed.kind != "picture":
+            raise UnreadableImage(f"{filed.name} is a style file, there is no picture of it")
+        fitting = _fitting(side)
+        key = f"thumbnails/{filed.id[:2]}/{filed.id}-{fitting}.webp"
+        return self._store.read(
+            self._made(key, file_key(filed.id), lambda path, out: self._pictures.shrink(path, out, side=fitting))
+        )
+
+    def small(self, job: str, name: str, stamp: str, side: int) -> bytes:
+        """A small WebP of one of a job's pictures, as it is at a stamp."""
+        fitting = _fitting(side)
+        key = job_key(job, f"small-{fitting}-{_word(stamp)}.webp")
+        return self._store.read(
+            self._made(key, job_key(job, name), lambda path, out: self._pictures.shrink(path, out, side=fitting))
+        )
+
+    def result(self, job: str, stamp: str, extension: str, quality: int) -> str:
+        """The key of a job's result in another format.  Raises OutputError for what the format cannot hold."""
+        key = job_key(job, f"result-{_word(stamp)}-{quality}{extension}")
+        return self._made(
+            key,
+            job_key(job, "result.png"),
+            lambda path, out: self._pictures.convert(path, out, extension=extension, quality=quality),
+        )
+
+    def _made(self, key: str, source: str, make: Callable[[Path, Path], None]) -> str:
+        if self._store.stamp(key) is None:
+            with tempfile.TemporaryDirectory(prefix="impasto-") as folder, self._store.local(source) as path:
+                out = Path(folder) / "made"
+                make(path, out)
+                self._store.send(key, out)
+        return key
+
+
+def _fitting(side: int) -> int:
+    return max((each for each in SIDES if each <= side), default=SIDES[0])
+
+
+def _word(stamp: str) -> str:
+    """A stamp as a part of a name, whatever a store's stamps are made of."""
+    return "".join(letter if letter.isalnum() else "-" for letter in stamp)

@@ -1,0 +1,90 @@
+"""Around everything: each request is logged and counted, each answer is guarded by headers, and no error escapes."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from typing import Any, Final
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from impasto.server.metrics import Metrics
+from impasto.server.problems import Problem, answer
+
+NOTHING: Final = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+"""What an answer that is no page may load."""
+
+_HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Content-Security-Policy": NOTHING,
+    "Cache-Control": "no-store",
+}
+"""On every answer that says nothing else."""
+
+
+class Journal:
+    """The outermost layer of our own."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._log = logging.getLogger("impasto.server.requests")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As ASGI has it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request, began, status = secrets.token_hex(8), time.monotonic(), 0
+
+        async def guarded(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                for name, value in _HEADERS.items():
+                    headers.setdefault(name, value)
+                headers["X-Request-Id"] = request
+            await send(message)
+
+        try:
+            await self._app(scope, receive, guarded)
+        except Problem as problem:  # raised where a body is read, outside of all routes
+            if status == 0:
+                await answer(problem)(scope, receive, guarded)
+        except Exception:
+            self._log.exception("something unexpected went wrong", extra={"facts": {"request": request}})
+            if status == 0:
+                await answer(unexpected(request))(scope, receive, guarded)
+        finally:
+            self._note(scope, request, status, time.monotonic() - began)
+
+    def _note(self, scope: Scope, request: str, status: int, seconds: float) -> None:
+        route: Any = scope.get("route")
+        template = str(getattr(route, "path", "other"))
+        known = scope["method"] if scope["method"] in {"GET", "POST", "DELETE", "HEAD", "OPTIONS"} else "other"
+        self._metrics.requests.labels(known, template, str(status)).inc()
+        if not template.endswith("/events"):  # it lasts as long as somebody listens
+            self._metrics.seconds.labels(template).observe(seconds)
+        facts = {
+            "request": request,
+            "method": scope["method"],
+            "path": scope["path"],
+            "status": status,
+            "ms": round(seconds * 1000, 1),
+            "client": (scope.get("client") or ("",))[0],
+            "owner": scope.get("state", {}).get("owner", ""),
+        }
+        self._log.info("request", extra={"facts": facts})
+
+
+def unexpected(request: str) -> Problem:
+    """What clients are told when something went wrong that nobody thought of."""
+    return Problem(500, "unexpected", f"something unexpected went wrong; it is in the server's log with the id {request}")

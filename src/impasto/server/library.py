@@ -1,0 +1,113 @@
+"""Files that clients sent, by the hash of their bytes, and what is known of them: looked at once, when they come."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from impasto.errors import InvalidSettings
+from impasto.jobs.store import Missing, Store, file_key
+from impasto.server.limits import Limits
+from impasto.server.pictures import Kind, Pictures
+
+_ID: Final = re.compile(r"[0-9a-f]{64}")
+_LONGEST_NAME: Final = 100
+_CHUNK: Final = 2**20
+
+
+@dataclass(frozen=True)
+class Filed:
+    """A file: its id, what it was called, and what it is; width and height in px."""
+
+    id: str
+    name: str
+    kind: Kind
+    media: str
+    bytes: int
+    width: int
+    height: int
+
+
+class Library:
+    """The files of a data location."""
+
+    def __init__(self, store: Store, pictures: Pictures, limits: Limits) -> None:
+        self._store = store
+        self._pictures = pictures
+        self._limits = limits
+        self._known: dict[str, Filed] = {}
+
+    def add(self, path: Path, name: str) -> Filed:
+        """Takes a local file over.  Raises UnreadableImage or ImageTooLarge, and then nothing is kept."""
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        try:
+            filed = replace(self.get(sha256), name=shown_name(name))
+        except Missing:
+            filed = self._inspected(sha256, path, shown_name(name))
+            self._store.send(file_key(sha256), path)
+        self._keep(filed)
+        return filed
+
+    def get(self, sha256: str) -> Filed:
+        """What is known of a file.  Raises Missing."""
+        if _ID.fullmatch(sha256) is None:
+            raise Missing("there is no such file here; a file's id is of 64 hexadecimal digits")
+        known = self._known.get(sha256)
+        if known is not None:
+            return known
+        if self._store.stamp(file_key(sha256)) is None:
+            raise Missing(f"there is no file {sha256[:12]}… here; send it first")
+        try:
+            filed = Filed(**json.loads(self._store.read(_facts_key(sha256))))
+        except (Missing, ValueError, TypeError):
+            # A worker's picture that became an input, or a file put there by hand.
+            with self._store.local(file_key(sha256)) as path:
+                filed = self._inspected(sha256, path, "picture")
+            self._keep(filed)
+        self._known[sha256] = filed
+        return filed
+
+    def keep(self, data: bytes, filed: Filed) -> None:
+        """Puts a file of our own there, of which everything is known."""
+        if self._store.stamp(file_key(filed.id)) is None:
+            self._store.write(file_key(filed.id), data)
+            self._keep(filed)
+
+    def chunks(self, key: str) -> Iterator[bytes]:
+        """The bytes of a file of the store, a piece at a time."""
+        with self._store.local(key) as path, path.open("rb") as file:
+            while piece := file.read(_CHUNK):
+                yield piece
+
+    def _inspected(self, sha256: str, path: Path, name: str) -> Filed:
+        found = self._pictures.inspect(path, name=name, max_pixels=self._limits.upload_pixels)
+        return Filed(sha256, name, bytes=path.stat().st_size, **found)
+
+    def _keep(self, filed: Filed) -> None:
+        self._store.write(_facts_key(filed.id), json.dumps(asdict(filed)).encode())
+        self._known[filed.id] = filed
+
+
+def _facts_key(sha256: str) -> str:
+    return f"facts/{sha256[:2]}/{sha256}"
+
+
+def shown_name(given: str) -> str:
+    """A file's name without folders, extension and what cannot be shown; it is shown, and never a name on a disk."""
+    last = given.replace("\\", "/").rstrip("/").rpartition("/")[2]
+    stem = last.rpartition(".")[0] or last
+    plain = "".join(" " if unicodedata.category(letter)[0] in {"C", "Z"} else letter for letter in stem)
+    return " ".join(plain.split())[:_LONGEST_NAME].strip(" .") or "picture"
+
+
+def require_kind(filed: Filed, *, role: str, picture: bool) -> None:
+    """Raises InvalidSettings for a style file where a picture is needed."""
+    if picture and filed.kind != "picture":
+        raise InvalidSettings(f"{role}: {filed.name} is a style file, and a picture is needed there", setting=role)

@@ -1,0 +1,115 @@
+"""What went wrong, as clients see it: a status, a code, one line; never a path of this machine, never a traceback."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from impasto.errors import (
+    ImageTooLarge,
+    ImageTooSmall,
+    ImpastoError,
+    InputError,
+    InvalidSettings,
+    OutputError,
+    Unavailable,
+    UnknownName,
+    UnreadableImage,
+)
+from impasto.jobs.queue import Conflict, UnknownJob
+from impasto.jobs.store import Missing
+
+Code = str
+_KINDS: Final[Sequence[tuple[type[ImpastoError], int, Code]]] = (
+    (UnknownJob, 404, "unknown"),
+    (Missing, 404, "unknown"),
+    (Conflict, 409, "conflict"),
+    (ImageTooLarge, 422, "image_too_large"),
+    (ImageTooSmall, 422, "unreadable_image"),
+    (UnreadableImage, 422, "unreadable_image"),
+    (InvalidSettings, 422, "invalid_settings"),
+    (Unavailable, 503, "unavailable"),
+    (OutputError, 503, "unavailable"),
+    (InputError, 422, "invalid_settings"),
+    (ImpastoError, 500, "unexpected"),
+)
+"""The first that fits counts."""
+
+_STATUS_CODES: Final[Mapping[int, Code]] = {
+    401: "unauthorized",
+    403: "forbidden_origin",
+    413: "too_large",
+    422: "invalid_settings",
+}
+_PATH: Final = re.compile(r"""(?<![\w/:.])/(?:[^\s'"`:;,()/]+/)+[^\s'"`:;,()]*""")
+
+
+class Problem(HTTPException):
+    """An error that is made here: what the client is told.  `field`: which setting or field it is about."""
+
+    def __init__(
+        self, status: int, code: Code, message: str, *, field: str | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(status, message, dict(headers) if headers is not None else None)
+        self.code = code
+        self.field = field
+
+
+def busy(message: str) -> Problem:
+    """A limit of what goes on at once is reached."""
+    return Problem(429, "queue_full", message, headers={"Retry-After": "2"})
+
+
+def problem_of(error: ImpastoError) -> Problem:
+    """What clients are told of an error of the program."""
+    status, code = next((status, code) for kind, status, code in _KINDS if isinstance(error, kind))
+    field = error.data.get("setting")
+    if isinstance(error, UnknownName):
+        field = error.data["name"] if error.data["kind"] == "setting" else error.data["kind"]
+    if code == "unavailable" and not isinstance(error, Unavailable):
+        return Problem(status, code, "the server's data location does not answer; try again in a moment")
+    return Problem(status, code, without_paths(str(error)), field=field if isinstance(field, str) else None)
+
+
+def problem_of_validation(error: RequestValidationError) -> Problem:
+    """What clients are told of a request that has not the form it should have: the first thing that is wrong."""
+    first: Any = error.errors()[0]
+    where = [str(part) for part in first["loc"] if part not in {"body", "query", "path", "header"}]
+    field = ".".join(where)
+    reason = str(first["msg"]).removeprefix("Value error, ")
+    text = f"{field or 'the body'}: {reason[:1].lower()}{reason[1:]}"
+    return Problem(422, "invalid_settings", without_paths(text)[:500], field=field[:100] or None)
+
+
+def problem_of_http(error: HTTPException, method: str, path: str) -> Problem:
+    """What clients are told of what the framework refuses."""
+    if isinstance(error, Problem):
+        return error
+    if error.status_code in {404, 405}:
+        return Problem(error.status_code, "unknown", f"there is no {method} {path[:200]} here; /docs lists what there is")
+    code = _STATUS_CODES.get(error.status_code, "invalid_settings")
+    return Problem(error.status_code, code, without_paths(str(error.detail))[:500], headers=error.headers)
+
+
+def answer(problem: Problem) -> Response:
+    """The response."""
+    error = {"code": problem.code, "message": str(problem.detail), "field": problem.field}
+    # ASCII, since a client's text that is no Unicode may be quoted in it.
+    body = json.dumps({"error": error})
+    return Response(body, problem.status_code, dict(problem.headers or {}), "application/json")
+
+
+def without_paths(text: str) -> str:
+    """A message with no absolute path in it."""
+    for root in (tempfile.gettempdir(), str(Path.home())):
+        if root != "/":
+            text = re.sub(rf"(?<![\w/:.]){re.escape(root)}(/[^\s'\"`:;,()]*)?", "the file", text)
+    return _PATH.sub("the file", text)

@@ -1,0 +1,67 @@
+"""Files: sent once, then named by their ids."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response, StreamingResponse
+
+from impasto.jobs.store import file_key
+from impasto.server.derived import SIDES
+from impasto.server.describe import described_file
+from impasto.server.problems import Problem
+from impasto.server.replies import FileReply
+from impasto.server.services import FileHash, Here
+from impasto.server.uploads import keep, read_form
+
+router = APIRouter(prefix="/api/v1", tags=["files"])
+
+FOREVER: Final = "private, max-age=31536000, immutable"
+_SHOWN: Final = frozenset({"image/png", "image/jpeg", "image/webp"})
+_FORM: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {"file": {"type": "array", "items": {"type": "string", "format": "binary"}}},
+                }
+            }
+        },
+    }
+}
+
+
+@router.post("/files", status_code=201, openapi_extra=_FORM)
+async def send_files(request: Request, here: Here) -> list[FileReply]:
+    """Sends pictures or style files, each as a field `file` of a form; answers with their ids."""
+    async with read_form(request, here) as form:
+        files = [upload for field, upload in form.files if field == "file"]
+        if not files:
+            raise Problem(422, "invalid_settings", "the form has no file; send each as the field file", field="file")
+        return [described_file(await keep(upload, here)) for upload in files]
+
+
+@router.get("/files/{id}", response_class=Response)
+async def get_file(id: FileHash, here: Here) -> Response:  # noqa: A002 - the contract's word
+    """The file as it was sent."""
+    filed = await run_in_threadpool(here.library.get, id)
+    headers = {"Cache-Control": FOREVER, "ETag": f'"{id}"', "Content-Length": str(filed.bytes)}
+    if filed.media not in _SHOWN:
+        headers["Content-Disposition"] = "attachment"
+    return StreamingResponse(here.library.chunks(file_key(id)), headers=headers, media_type=filed.media)
+
+
+@router.get("/files/{id}/thumbnail", response_class=Response)
+def get_thumbnail(
+    id: FileHash,  # noqa: A002 - the contract's word
+    here: Here,
+    side: Annotated[int, Query(ge=SIDES[0], le=SIDES[-1], description="the long side in px, at most")] = 256,
+) -> Response:
+    """The picture in small, upright, as WebP."""
+    data = here.derived.thumbnail(here.library.get(id), side)
+    return Response(data, headers={"Cache-Control": FOREVER}, media_type="image/webp")

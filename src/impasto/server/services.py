@@ -1,0 +1,121 @@
+"""What the routes work with, put together once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Final
+
+from fastapi import Depends, Path, Request
+
+from impasto.jobs import Job, Queue, State, Store
+from impasto.jobs.queue import UnknownJob
+from impasto.jobs.request import Request as JobRequest
+from impasto.server.access import Access
+from impasto.server.derived import Derived
+from impasto.server.describe import described
+from impasto.server.estimates import Estimates
+from impasto.server.events import Hub
+from impasto.server.library import Library
+from impasto.server.limits import Limits
+from impasto.server.metrics import Metrics
+from impasto.server.pictures import Pictures
+from impasto.server.problems import Problem
+from impasto.server.replies import JobReply
+from impasto.server.samples import Placed
+
+_PAGE: Final = 200
+_MANY: Final = 10_000
+
+
+class Services:
+    """Of one server."""
+
+    def __init__(
+        self, queue: Queue, *, access: Access | None = None, limits: Limits | None = None, pictures: Pictures | None = None
+    ) -> None:
+        self.queue = queue
+        self.store: Store = queue.store
+        self.access = Access() if access is None else access
+        self.limits = Limits() if limits is None else limits
+        self.metrics = Metrics()
+        self.pictures = Pictures(on_start=self.metrics.picture_processes.inc) if pictures is None else pictures
+        self.library = Library(self.store, self.pictures, self.limits)
+        self.derived = Derived(self.store, self.pictures)
+        self.samples = Placed(self.library)
+        self.estimates = Estimates(self.store)
+        self.hub = Hub(queue, self.library, self.limits)
+        self.uploading = threading.BoundedSemaphore(self.limits.uploads)
+        self._submitting = threading.Lock()
+
+    def sees(self, owner: str, job: Job) -> bool:
+        """Whether a job is shown to an owner: where there are several tokens, to its own one."""
+        return not self.access.several or job.owner == owner
+
+    def job(self, job: str, owner: str) -> Job:
+        """A job that the owner may see.  Raises UnknownJob."""
+        found = self.queue.get(job)
+        if not self.sees(owner, found):
+            raise UnknownJob(f"there is no job {job}")
+        return found
+
+    def jobs(self, owner: str, *, states: Sequence[State], limit: int, before: str | None) -> list[Job]:
+        """Jobs that an owner may see, newest first."""
+        if not self.access.several:
+            return self.queue.jobs(states=states, limit=limit, before=before)
+        found: list[Job] = []
+        while True:
+            page = self.queue.jobs(states=states, limit=_PAGE, before=before)
+            found += [job for job in page if job.owner == owner]
+            if len(found) >= limit or len(page) < _PAGE:
+                return found[:limit]
+            before = page[-1].id
+
+    def submit(
+        self, request: JobRequest, owner: str, *, job: str | None = None, priority: int, facts: Mapping[str, Any] | None = None
+    ) -> Job:
+        """Puts a job on the queue.  Raises Problem where the owner has too many there."""
+        with self._submitting:
+            self.require_room(owner)
+            made = self.queue.submit(request, job=job, owner=owner, priority=priority, facts=facts)
+        return self.submitted(made)
+
+    def submitted(self, job: Job) -> Job:
+        """A job is new on the queue."""
+        self.metrics.submitted.inc()
+        self.hub.look_now()
+        return job
+
+    def require_room(self, owner: str) -> None:
+        """Raises Problem where the owner has too many jobs on the queue."""
+        at_work = self.queue.jobs(states=("queued", "running"), limit=_MANY)
+        # Counted here, since a SQLite queue cannot be asked for an owner's jobs.
+        if sum(job.owner == owner for job in at_work) >= self.limits.queue:
+            raise Problem(
+                429,
+                "queue_full",
+                f"{self.limits.queue} jobs wait or run already; wait for one, or cancel one",
+                headers={"Retry-After": "30"},
+            )
+
+    def described(self, job: Job) -> JobReply:
+        """A job as clients see it."""
+        return described(job, self.library)
+
+
+def _services(request: Request) -> Services:
+    found: Services = request.app.state.services
+    return found
+
+
+def _owner(request: Request) -> str:
+    """Set by the gate, which lets nobody else in."""
+    return str(request.scope["state"]["owner"])
+
+
+JOB_ID = r"^[0-9a-f]{1,64}$"
+
+Here = Annotated[Services, Depends(_services)]
+Owner = Annotated[str, Depends(_owner)]
+JobId = Annotated[str, Path(pattern=JOB_ID, description="a job's id")]
+FileHash = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", description="a file's id: the SHA-256 of its bytes")]

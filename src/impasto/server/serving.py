@@ -1,0 +1,192 @@
+"""A server from its start to its end: it claims the data location, binds the port, runs workers, and at the end all is saved."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import resource
+import signal
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+import filelock
+import uvicorn
+
+from impasto.errors import InputError
+from impasto.files import output_error
+from impasto.jobs import Queue, Store, open_store
+from impasto.jobs.store import Folder
+from impasto.jobs.supervise import Workers
+from impasto.server.access import Access, is_loopback
+from impasto.server.app import build
+from impasto.server.limits import Limits
+from impasto.server.logs import log_as_json
+from impasto.server.services import Services
+
+WORKERS_STOP_S: Final = 120.0
+"""For workers to finish their step and save what they have."""
+
+_ANSWERS_STOP_S: Final = 10
+_CONNECTIONS: Final = 2000
+"""Open at once; beyond that uvicorn answers 503 itself.  Far more than event streams, so that those are refused in words."""
+
+_OTHER_FILES: Final = 200
+"""Open files that are no connections."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a server is to run.  `data`: a folder or an fsspec URL; `database`: None is a file in the folder."""
+
+    data: str
+    host: str = "127.0.0.1"
+    port: int = 8000
+    database: str | None = None
+    tokens: Sequence[str] = ()
+    origins: Sequence[str] = ()
+    workers: int = 1
+    limits: Limits = field(default_factory=Limits)
+    log_level: str = "info"
+
+
+def serve(options: Options, on_ready: Callable[[str], object]) -> None:
+    """Serves until it is asked to end; `on_ready` gets the address.
+
+    Raises InputError: an open address without a token, a port that is taken, a data location that another server has.
+    """
+    access = Access(options.tokens, loopback=is_loopback(options.host), origins=options.origins)
+    with opened(options) as queue, bound(options.host, options.port) as listening:
+        log_as_json(options.log_level)
+        services = Services(queue, access=access, limits=options.limits)
+        workers = _workers(queue, options.workers)
+        try:
+            asyncio.run(_served(services, listening, workers, lambda: on_ready(_address(listening))))
+        finally:
+            services.pictures.close()
+
+
+def _workers(queue: Queue, count: int) -> Workers | None:
+    return Workers(queue.store.url, queue.database, count=count) if count > 0 else None
+
+
+@contextlib.contextmanager
+def bound(host: str, port: int) -> Iterator[socket.socket]:
+    """A socket that listens there.  Raises InputError in one line where that cannot be."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    except (OSError, UnicodeError):
+        raise InputError(f"there is no address {host!r} to bind to; give one of this machine with --host") from None
+    with socket.socket(family, kind, protocol) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind(address)
+            listening.listen(512)
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise InputError(
+                f"port {port} of {host} cannot be used: {str(reason).lower()}; end what has it, or give another --port"
+            ) from None
+        yield listening
+
+
+@contextlib.contextmanager
+def opened(options: Options) -> Iterator[Queue]:
+    """The queue, its folder claimed while inside.  Raises InputError where another server has it."""
+    store = open_store(options.data)
+    with _claimed(store):
+        queue = Queue(store, options.database)
+        try:
+            yield queue
+        finally:
+            queue.close()
+
+
+@contextlib.contextmanager
+def _claimed(store: Store) -> Iterator[None]:
+    if not isinstance(store, Folder):  # several servers may share a location that several machines share
+        yield
+        return
+    path = Path(store.url) / "server.lock"
+    lock = filelock.FileLock(path, timeout=0)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise InputError(f"another server uses {store.url}; open that one, or give another folder with --data") from None
+    except OSError as error:
+        raise output_error(path, error) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+async def _served(services: Services, listening: socket.socket, workers: Workers | None, on_ready: Callable[[], object]) -> None:
+    config = uvicorn.Config(
+        build(services),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        proxy_headers=False,
+        limit_concurrency=_connections(),
+        timeout_graceful_shutdown=_ANSWERS_STOP_S,
+        ws="none",
+    )
+    server = uvicorn.Server(config)
+    _end_on_signals(server)
+    if workers is not None:
+        workers.start()
+    try:
+        ending = asyncio.create_task(_end(server, services, on_ready))
+        await server.serve(sockets=[listening])
+        ending.cancel()
+    finally:
+        if workers is not None:
+            logging.getLogger("impasto.server").info("waiting for the workers to save what they have")
+            await asyncio.to_thread(workers.stop, WORKERS_STOP_S)
+
+
+def _connections() -> int:
+    """How many there may be, as far as this process may have files open."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _CONNECTIONS + _OTHER_FILES
+    if 0 <= soft < wanted:
+        soft = wanted if hard < 0 else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return _CONNECTIONS if soft < 0 else min(_CONNECTIONS, max(_OTHER_FILES, soft - _OTHER_FILES))
+
+
+def _end_on_signals(server: uvicorn.Server) -> None:
+    """SIGTERM and Ctrl-C end it in good order; a second one ends it at once.
+
+    uvicorn's own handlers stand before these while it serves, and raise what they caught once more when it is done, which would
+    end the process before the workers have saved.
+    """
+
+    def asked(number: int, frame: FrameType | None) -> None:
+        del frame
+        server.should_exit = True
+        signal.signal(number, signal.SIG_DFL)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, asked)
+
+
+async def _end(server: uvicorn.Server, services: Services, on_ready: Callable[[], object]) -> None:
+    """Says when it begins, and ends the event streams when it is to end: they would go on for as long as anybody listens."""
+    while not server.started:
+        await asyncio.sleep(0.02)
+    on_ready()
+    while not server.should_exit:
+        await asyncio.sleep(0.2)
+    services.hub.close()
+
+
+def _address(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
