@@ -6,8 +6,9 @@ A watcher compares what it reads with what it read before, by its own clock, so 
 from __future__ import annotations
 
 import json
+import os
 import time
-from typing import Final
+from typing import Any, Final
 
 from impasto.jobs.store import Missing, Store
 
@@ -20,26 +21,31 @@ DEAD_AFTER_S: Final = 20.0
 
 def beat(store: Store, worker: str, count: int) -> None:
     """Says that a worker is alive."""
-    store.write(f"workers/{worker}", json.dumps({"count": count, "time": time.time()}).encode())
+    store.write(f"workers/{worker}", json.dumps({"count": count, "time": time.time(), "process": os.getpid()}).encode())
 
 
 def leave(store: Store, worker: str) -> None:
-    """Says that a worker has ended, so that its work is free at once."""
-    store.write(f"workers/{worker}", json.dumps({"ended": True, "time": 0}).encode())
+    """Says that a worker has ended, so that its work is free at once; not where another process has its name already."""
+    if _last(store, worker).get("process") in {None, os.getpid()}:
+        store.write(f"workers/{worker}", json.dumps({"ended": True, "time": 0}).encode())
 
 
 def alive(store: Store, worker: str) -> bool:
     """Whether a worker beat lately, by this machine's clock: to show, not to take its work."""
-    try:
-        last = json.loads(store.read(f"workers/{worker}"))
-        return bool(abs(time.time() - last["time"]) < DEAD_AFTER_S)
-    except (Missing, ValueError, KeyError, TypeError):
-        return False
+    return bool(abs(time.time() - _last(store, worker).get("time", 0)) < DEAD_AFTER_S)
 
 
 def living(store: Store) -> list[str]:
     """The workers that beat lately."""
     return [worker for worker in store.names("workers") if alive(store, worker)]
+
+
+def _last(store: Store, worker: str) -> dict[str, Any]:
+    try:
+        last = json.loads(store.read(f"workers/{worker}"))
+    except (Missing, ValueError):
+        return {}
+    return last if isinstance(last, dict) else {}
 
 
 class Watch:
@@ -56,7 +62,7 @@ class Watch:
         names = self._store.names("workers")
         for worker in names:
             stamp = self._store.stamp(f"workers/{worker}")
-            if self._ended(worker):
+            if _last(self._store, worker).get("ended"):
                 found.append(worker)
                 continue
             before = self._seen.get(worker)
@@ -66,12 +72,6 @@ class Watch:
                 found.append(worker)
         self._seen = {worker: seen for worker, seen in self._seen.items() if worker in names}
         return found
-
-    def _ended(self, worker: str) -> bool:
-        try:
-            return bool(json.loads(self._store.read(f"workers/{worker}")).get("ended"))
-        except (Missing, ValueError, AttributeError):
-            return False
 
     def forget(self, worker: str) -> None:
         """Its work was taken over."""

@@ -1,0 +1,156 @@
+"""The studio in a browser, with a real worker behind it: from a chosen picture to the downloaded result."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import signal
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
+from tests.jobs.conftest import picture
+from tests.studio.conftest import Server
+
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(600), pytest.mark.xdist_group("browser")]
+LONG = 240_000
+
+
+def dropped(page: Page, target: Locator, path: Path) -> None:
+    """The file as if a person let go of it there."""
+    data = base64.b64encode(path.read_bytes()).decode()
+    transfer = page.evaluate_handle(
+        "([data, name]) => { const bytes = Uint8Array.from(atob(data), c => c.charCodeAt(0));"
+        "const transfer = new DataTransfer();"
+        "transfer.items.add(new File([bytes], name, {type: 'image/png'})); return transfer }",
+        [data, path.name],
+    )
+    for event in ("dragenter", "dragover", "drop"):
+        target.dispatch_event(event, {"dataTransfer": transfer})
+
+
+def chosen(page: Page, folder: Path, *, size: int = 64, iterations: int = 8) -> None:
+    """A content that was dropped, a style from a file, and settings for a small run."""
+    dropped(page, page.get_by_role("button", name="Choose content", exact=True), picture(folder, "photo", 1, (60, 90)))
+    expect(page.get_by_test_id("content-picture")).to_be_visible()
+    page.get_by_test_id("style-file").set_input_files(picture(folder, "paint", 2, (60, 90)))
+    expect(page.get_by_test_id("style-card")).to_have_count(1)
+    page.get_by_label("Size in px").fill(str(size))
+    page.get_by_text("Advanced settings", exact=True).first.click()
+    page.get_by_label("Iterations", exact=True).fill(str(iterations))
+    page.get_by_label("Levels", exact=True).fill("1")
+
+
+def started(page: Page) -> str:
+    page.get_by_role("button", name="Start", exact=True).click()
+    page.wait_for_url(re.compile(r"#/job/[0-9a-f-]+"))
+    return page.url.rpartition("/")[2]
+
+
+def test_from_a_dropped_picture_to_the_downloaded_result(page: Page, tmp_path: Path) -> None:
+    chosen(page, tmp_path)
+    expect(page.get_by_test_id("estimate")).to_contain_text(re.compile(r"\d+ s|min"), timeout=60_000)
+    started(page)
+    expect(page.get_by_test_id("state")).to_contain_text("finished", timeout=LONG, ignore_case=True)
+    assert page.get_by_test_id("loss-chart").is_visible()
+    for name, suffix in (("PNG", ".png"), ("JPEG", ".jpg"), ("TIFF", ".tif"), ("WebP", ".webp")):
+        with page.expect_download() as download:
+            page.get_by_role("link", name=f"Download {name}").click()
+        path = tmp_path / f"result{suffix}"
+        download.value.save_as(path)
+        with Image.open(path) as made:
+            assert (str(made.format).lower(), made.size) == (name.lower(), (64, 43))
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download manifest").click()
+    download.value.save_as(tmp_path / "manifest.json")
+    assert json.loads((tmp_path / "manifest.json").read_text())["settings"]["size"] == 64
+    slider = page.get_by_role("slider", name="Compare content and picture")
+    if not slider.is_visible():
+        page.get_by_label("Slider between content and picture").check()
+    slider.focus()
+    before = slider.get_attribute("aria-valuenow") or slider.input_value()
+    slider.press("ArrowLeft")
+    assert (slider.get_attribute("aria-valuenow") or slider.input_value()) != before
+    page.get_by_role("link", name="Gallery").first.click()
+    expect(page.get_by_test_id("job-card")).to_have_count(1)
+
+
+def test_pause_continue_more_and_a_reload_in_the_middle(page: Page, tmp_path: Path) -> None:
+    chosen(page, tmp_path, size=128, iterations=300)
+    job = started(page)
+    page.get_by_role("button", name="Pause").click(timeout=LONG)
+    expect(page.get_by_test_id("state")).to_contain_text("paused", timeout=LONG, ignore_case=True)
+    page.reload()
+    assert page.url.endswith(job)
+    expect(page.get_by_test_id("state")).to_contain_text("paused", timeout=LONG, ignore_case=True)
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_test_id("stage-picture").first).to_be_visible(timeout=LONG)
+    page.reload()
+    expect(page.get_by_test_id("state")).to_contain_text(re.compile("running|painting|finished", re.IGNORECASE), timeout=LONG)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_test_id("state")).to_contain_text(re.compile("cancelled|stopped", re.IGNORECASE), timeout=LONG)
+
+
+def test_a_mask_is_painted_and_counts(page: Page, tmp_path: Path, server: Server) -> None:
+    chosen(page, tmp_path)
+    page.get_by_role("button", name=re.compile("Where it paints")).click()
+    canvas = page.get_by_test_id("mask-canvas")
+    box = canvas.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + box["height"] * 0.5)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.5, steps=6)
+    page.mouse.up()
+    page.get_by_role("button", name="Use mask").click()
+    job = started(page)
+    expect(page.get_by_test_id("state")).to_contain_text("finished", timeout=LONG, ignore_case=True)
+    facts = page.evaluate(f"fetch('/api/v1/jobs/{job}').then(answer => answer.json())")
+    assert facts["styles"][0]["mask"] is not None
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download PNG").click()
+    download.value.save_as(tmp_path / "masked.png")
+    with Image.open(tmp_path / "masked.png") as made, Image.open(tmp_path / "photo.png") as photo:
+        small = photo.convert("RGB").resize(made.size, Image.Resampling.BICUBIC)
+        right, left = ((made.convert("RGB").getpixel(at), small.getpixel(at)) for at in ((58, 21), (19, 21)))
+    assert max(abs(a - b) for a, b in zip(*right, strict=True)) < 24, "where no style paints the photograph stays"
+    assert left is not None
+
+
+def test_a_lost_server_is_said_and_nothing_accepted_is_lost(page: Page, tmp_path: Path, server: Server) -> None:
+    chosen(page, tmp_path, size=128, iterations=120)
+    job = started(page)
+    expect(page.get_by_test_id("stage-picture").first).to_be_visible(timeout=LONG)
+    server.stop(signal.SIGKILL)
+    expect(page.get_by_text(re.compile("Connection lost", re.IGNORECASE)).first).to_be_visible(timeout=60_000)
+    server.start()
+    expect(page.get_by_text(re.compile("Connection lost", re.IGNORECASE)).first).to_be_hidden(timeout=60_000)
+    expect(page.get_by_test_id("state")).to_contain_text("finished", timeout=LONG, ignore_case=True)
+    jobs = page.evaluate("fetch('/api/v1/jobs').then(answer => answer.json())")
+    assert [one["id"] for one in jobs["jobs"]] == [job], "none is done twice"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_serious_for_those_who_do_not_see_or_point(page: Page, tmp_path: Path, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    chosen(page, tmp_path)
+    _check(page, "new")
+    page.get_by_role("button", name=re.compile("Where it paints")).click()
+    _check(page, "mask")
+    page.get_by_role("button", name="Cancel").click()
+    started(page)
+    expect(page.get_by_test_id("state")).to_contain_text("finished", timeout=LONG, ignore_case=True)
+    _check(page, "job")
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.get_by_role("link", name="Gallery").first.click()
+    expect(page.get_by_test_id("job-card")).to_have_count(1)
+    _check(page, "gallery")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "nothing is cut off on a phone"
+
+
+def _check(page: Page, view: str) -> None:
+    found = Axe().run(page).response["violations"]
+    serious = [(one["id"], one["nodes"][0]["html"][:200]) for one in found if one["impact"] in {"serious", "critical"}]
+    assert serious == [], view
