@@ -256,7 +256,6 @@ def test_every_flag_in_the_documentation_exists(impasto: Command) -> None:
         ["serve"],
         ["resume"],
         ["repeat"],
-        ["serve"],
         ["weights", "import"],
         ["weights", "fetch"],
         [],

@@ -54,7 +54,7 @@ def described(job: Job, library: Library) -> JobReply:
         error=None if job.failure is None else FailureReply(code=job.failure.code, message=without_paths(job.failure.message)),
         result=None if job.made is None else ResultReply(**_finite(asdict(job.made))),
         parent=request.parent,
-        warnings=[without_paths(text) for text in job.warnings],
+        warnings=[without_paths(text) for text in (*job.warnings, *(() if job.reason is None else (f"paused: {job.reason}",)))],
     )
 
 

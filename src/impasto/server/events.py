@@ -16,7 +16,6 @@ from typing import Any, Final
 from impasto.errors import ImpastoError
 from impasto.jobs import Job, Progress, Queue
 from impasto.jobs.job import FINAL
-from impasto.jobs.queue import UnknownJob
 from impasto.jobs.store import job_key
 from impasto.server.describe import described, described_progress
 from impasto.server.library import Library
@@ -25,6 +24,7 @@ from impasto.server.problems import busy
 
 STATES_EVERY_S: Final = 1.0
 PROGRESS_EVERY_S: Final = 0.5
+MOST_JOBS: Final = 200
 API: Final = "/api/v1"
 
 Sees = Callable[[Job], bool]
@@ -91,6 +91,7 @@ class Hub:
         self._limits = limits
         self._listeners: set[Listener] = set()
         self._active: dict[str, Job] = {}
+        self._known: dict[str, Told] = {}
         self._stamps: dict[str, str | None] = {}
         self._previews: dict[str, int | None] = {}
         self._look = asyncio.Event()
@@ -151,10 +152,21 @@ class Hub:
     def _standing(self, job: str | None) -> list[Told]:
         if job is not None:
             return self._described([self._queue.get(job)])
-        return self._described(reversed(self._queue.jobs(states=("queued", "running"), limit=1000)))
+        return self._described(reversed(self._at_work()))
+
+    def _at_work(self) -> list[Job]:
+        """Those that wait or run, newest first; of very many that wait only the newest, since each takes time to tell of."""
+        return [*self._queue.jobs(states=("queued",), limit=MOST_JOBS), *self._queue.jobs(states=("running",), limit=MOST_JOBS)]
 
     def _described(self, jobs: Iterable[Job]) -> list[Told]:
-        return [(job, described(job, self._library).model_dump(mode="json")) for job in jobs]
+        """Each as clients see it, made anew where something changed."""
+        found: list[Told] = []
+        for job in jobs:
+            known = self._known.get(job.id)
+            if known is None or known[0] != job:
+                known = (job, described(job, self._library).model_dump(mode="json"))
+            found.append(known)
+        return found
 
     async def _repeat(self, look: Callable[[], Any], every_s: float, sooner: asyncio.Event | None = None) -> None:
         sooner = asyncio.Event() if sooner is None else sooner
@@ -186,14 +198,13 @@ class Hub:
 
     def _look_at(self, others: set[str]) -> tuple[list[Told], set[str]]:
         """All jobs that wait or run, and these; and those of these that are not there any more."""
-        found = {job.id: job for job in self._queue.jobs(states=("queued", "running"), limit=1000)}
-        gone = set()
-        for job in others - set(found):
-            try:
-                found[job] = self._queue.get(job)
-            except UnknownJob:
-                gone.add(job)
-        return self._described(found.values()), gone
+        found = {job.id: job for job in self._at_work()}
+        others -= set(found)
+        for job in self._queue.find(sorted(others)):
+            found[job.id] = self._queue.get(job.id) if job.state == "queued" else job  # with its place in the queue
+        told = self._described(found.values())
+        self._known = {one[0].id: one for one in told}
+        return told, others - set(found)
 
     async def _progress(self) -> None:
         listeners = list(self._listeners)

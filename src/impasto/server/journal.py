@@ -60,7 +60,7 @@ class Journal:
             if status == 0:
                 await answer(problem)(scope, receive, guarded)
         except Exception:
-            self._log.exception("something unexpected went wrong", extra={"facts": {"request": request}})
+            self._log.exception("something unexpected went wrong", extra={"request": request})
             if status == 0:
                 await answer(unexpected(request))(scope, receive, guarded)
         finally:
@@ -82,7 +82,7 @@ class Journal:
             "client": (scope.get("client") or ("",))[0],
             "owner": scope.get("state", {}).get("owner", ""),
         }
-        self._log.info("request", extra={"facts": facts})
+        self._log.info("request", extra=facts)
 
 
 def unexpected(request: str) -> Problem:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from fastapi import Depends, Path, Request
 
@@ -23,9 +23,6 @@ from impasto.server.pictures import Pictures
 from impasto.server.problems import Problem
 from impasto.server.replies import JobReply
 from impasto.server.samples import Placed
-
-_PAGE: Final = 200
-_MANY: Final = 10_000
 
 
 class Services:
@@ -61,15 +58,7 @@ class Services:
 
     def jobs(self, owner: str, *, states: Sequence[State], limit: int, before: str | None) -> list[Job]:
         """Jobs that an owner may see, newest first."""
-        if not self.access.several:
-            return self.queue.jobs(states=states, limit=limit, before=before)
-        found: list[Job] = []
-        while True:
-            page = self.queue.jobs(states=states, limit=_PAGE, before=before)
-            found += [job for job in page if job.owner == owner]
-            if len(found) >= limit or len(page) < _PAGE:
-                return found[:limit]
-            before = page[-1].id
+        return self.queue.jobs(states=states, owner=owner if self.access.several else None, limit=limit, before=before)
 
     def submit(
         self, request: JobRequest, owner: str, *, job: str | None = None, priority: int, facts: Mapping[str, Any] | None = None
@@ -88,9 +77,7 @@ class Services:
 
     def require_room(self, owner: str) -> None:
         """Raises Problem where the owner has too many jobs on the queue."""
-        at_work = self.queue.jobs(states=("queued", "running"), limit=_MANY)
-        # Counted here, since a SQLite queue cannot be asked for an owner's jobs.
-        if sum(job.owner == owner for job in at_work) >= self.limits.queue:
+        if self.queue.count(states=("queued", "running"), owner=owner) >= self.limits.queue:
             raise Problem(
                 429,
                 "queue_full",

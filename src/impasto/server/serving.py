@@ -20,12 +20,12 @@ import uvicorn
 from impasto.errors import InputError
 from impasto.files import output_error
 from impasto.jobs import Queue, Store, open_store
+from impasto.jobs.log import log_to_stderr
 from impasto.jobs.store import Folder
 from impasto.jobs.supervise import Workers
 from impasto.server.access import Access, is_loopback
 from impasto.server.app import build
 from impasto.server.limits import Limits
-from impasto.server.logs import log_as_json
 from impasto.server.services import Services
 
 WORKERS_STOP_S: Final = 120.0
@@ -61,7 +61,7 @@ def serve(options: Options, on_ready: Callable[[str], object]) -> None:
     """
     access = Access(options.tokens, loopback=is_loopback(options.host), origins=options.origins)
     with opened(options) as queue, bound(options.host, options.port) as listening:
-        log_as_json(options.log_level)
+        _log(options.log_level)
         services = Services(queue, access=access, limits=options.limits)
         workers = _workers(queue, options.workers)
         try:
@@ -70,8 +70,17 @@ def serve(options: Options, on_ready: Callable[[str], object]) -> None:
             services.pictures.close()
 
 
+def _log(level: str) -> None:
+    """One JSON object a line on standard error, of ours and of uvicorn."""
+    log_to_stderr(as_json=True, level=level.upper())
+    theirs = logging.getLogger("uvicorn")
+    theirs.handlers[:] = logging.getLogger("impasto").handlers
+    theirs.setLevel(level.upper())
+    theirs.propagate = False
+
+
 def _workers(queue: Queue, count: int) -> Workers | None:
-    return Workers(queue.store.url, queue.database, count=count) if count > 0 else None
+    return Workers(queue.store.url, queue.database, count=count, json_log=True) if count > 0 else None
 
 
 @contextlib.contextmanager

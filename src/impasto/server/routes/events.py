@@ -22,6 +22,9 @@ KEEP_ALIVE_S: Final = 15
 STALLED_S: Final = 30.0
 """A client that takes nothing for so long is let go of."""
 
+ENDING_S: Final = 3.0
+"""When the server ends, so long a stream may take to end itself."""
+
 _SENDS: Final[dict[int | str, dict[str, Any]]] = {
     200: {"content": {"text/event-stream": {}}, "description": "events, until the client goes"}
 }
@@ -68,6 +71,7 @@ class Stream(Response):
                 ping_message_factory=lambda: ServerSentEvent(comment="keep-alive", sep="\n"),
                 sep="\n",
                 send_timeout=STALLED_S,
+                shutdown_grace_period=ENDING_S,
             )
             await inner(scope, receive, send)
         finally:
