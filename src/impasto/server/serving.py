@@ -63,7 +63,7 @@ def serve(options: Options, on_ready: Callable[[str], object]) -> None:
     with opened(options) as queue, bound(options.host, options.port) as listening:
         _log(options.log_level)
         services = Services(queue, access=access, limits=options.limits)
-        workers = _workers(queue, options.workers)
+        workers = _workers(queue, options.workers, listening.getsockname()[1])
         try:
             asyncio.run(_served(services, listening, workers, lambda: on_ready(_address(listening))))
         finally:
@@ -79,8 +79,10 @@ def _log(level: str) -> None:
     theirs.propagate = False
 
 
-def _workers(queue: Queue, count: int) -> Workers | None:
-    return Workers(queue.store.url, queue.database, count=count, json_log=True) if count > 0 else None
+def _workers(queue: Queue, count: int, port: int) -> Workers | None:
+    # Of this machine and port, so that after a kill the next start goes on at once with what the last one had.
+    name = f"{socket.gethostname().partition('.')[0]}-{port}"
+    return Workers(queue.store.url, queue.database, count=count, name=name, json_log=True) if count > 0 else None
 
 
 @contextlib.contextmanager
