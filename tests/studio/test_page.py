@@ -56,6 +56,9 @@ def test_from_a_dropped_picture_to_the_downloaded_result(page: Page, tmp_path: P
     started(page)
     expect(page.get_by_test_id("state")).to_contain_text("finished", timeout=LONG, ignore_case=True)
     assert page.get_by_test_id("loss-chart").is_visible()
+    _shown(page, width=64)
+    page.reload()
+    _shown(page, width=64)
     for name, suffix in (("PNG", ".png"), ("JPEG", ".jpg"), ("TIFF", ".tif"), ("WebP", ".webp")):
         with page.expect_download() as download:
             page.get_by_role("link", name=f"Download {name}").click()
@@ -76,6 +79,13 @@ def test_from_a_dropped_picture_to_the_downloaded_result(page: Page, tmp_path: P
     assert (slider.get_attribute("aria-valuenow") or slider.input_value()) != before
     page.get_by_role("link", name="Gallery").first.click()
     expect(page.get_by_test_id("job-card")).to_have_count(1)
+
+
+def _shown(page: Page, *, width: int) -> None:
+    """The picture itself is there, not a broken image or the one of the way."""
+    picture = page.get_by_test_id("stage-picture").first
+    expect(picture).to_be_visible()
+    page.wait_for_function("([one, width]) => one.complete && one.naturalWidth === width", arg=[picture.element_handle(), width])
 
 
 def test_pause_continue_more_and_a_reload_in_the_middle(page: Page, tmp_path: Path) -> None:

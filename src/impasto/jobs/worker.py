@@ -6,6 +6,7 @@ threads that the arithmetic is spread over belong to the thread that calls it.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import queue
@@ -20,6 +21,7 @@ from typing import Any, Final
 from dbos import DBOS
 from dbos import error as dbos_errors
 
+from impasto.errors import ImpastoError
 from impasto.evaluate.allocator import keep_freed_memory
 from impasto.jobs.database import APPLICATION, QUEUE, VERSION, WORKFLOW, prepared
 from impasto.jobs.painter import SEGMENT_S, Painter, Passing
@@ -46,6 +48,7 @@ class Worker:
         self._stopping = threading.Event()
         self._tasks: queue.Queue[tuple[Callable[[], Any], Future[Any]]] = queue.Queue()
         self._halt: dict[str, threading.Event] = {}
+        self._active: set[str] = set()
         self._client = prepared(database)
 
     def run(self, *, until_idle: bool = False) -> None:
@@ -73,7 +76,8 @@ class Worker:
             self._stopping.set()
             # Workflows that are not at an end are left as they are in the database, for the next worker: their threads wait
             # for a segment that will not come, and end with the process.
-            leave(self._store, self._name)
+            with contextlib.suppress(ImpastoError):
+                leave(self._store, self._name)
             log.info("worker %s has ended", self._name)
             logging.shutdown()
             os._exit(0)
@@ -122,6 +126,7 @@ class Worker:
         @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=1000)
         def paint(request: str) -> dict[str, Any]:
             job = str(DBOS.workflow_id)
+            self._active.add(job)
             self._say(job, self._name)
             try:
                 while True:
@@ -131,9 +136,9 @@ class Worker:
                             return finish(job, request)
                         if "failure" in answer:
                             return answer
-                    except (Passing, dbos_errors.DBOSMaxStepRetriesExceeded) as error:
+                    except dbos_errors.DBOSMaxStepRetriesExceeded as error:
                         # For a person to mend; the job is gone on with when they say so.
-                        pause(job, str(error))
+                        pause(job, str(error.errors[-1]))
             except BaseException:
                 # Cancelled, maybe between two segments; or another worker has it.
                 wanted = Request.model_validate_json(request)
@@ -141,6 +146,7 @@ class Worker:
                 raise
             finally:
                 self._say(job, None)
+                self._active.discard(job)
 
     def _held(self, task: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """What the main thread makes of a task.  Does not return where the worker stops before."""
@@ -175,11 +181,14 @@ class Worker:
 
     def _beat(self) -> None:
         watch = Watch(self._store)
+        orphans: set[str] = set()
         for count in range(1 << 62):
             if self._stopping.is_set():
                 return
             try:
                 beat(self._store, self._name, count)
+                if count % 3 == 1:
+                    orphans = self._orphans(orphans)
                 for worker in watch.dead() if count % 3 == 2 else ():
                     taken = DBOS._recover_pending_workflows([worker])
                     if taken:
@@ -190,6 +199,21 @@ class Worker:
             if self._parent is not None and os.getppid() != self._parent:
                 self._stopping.set()
             self._stopping.wait(BEAT_S)
+
+    def _orphans(self, before: set[str]) -> set[str]:
+        """Jobs that are ours by the database, while nothing here is at them; those that were so before go back to the queue.
+
+        A full disk or the like can end a workflow's thread between two steps, where it could not even record that.
+        """
+        rows = self._client.list_workflows(
+            status="PENDING", executor_id=self._name, name=WORKFLOW, load_input=False, load_output=False
+        )
+        found = {row.workflow_id for row in rows} - self._active
+        if found & before and not self._active:
+            log.warning("%s: goes on after its record could not be kept", ", ".join(found & before))
+            DBOS._recover_pending_workflows([self._name])
+            return set()
+        return found
 
     def _idle(self) -> bool:
         try:

@@ -50,7 +50,10 @@ def preview(
     here: Here,
     owner: Owner,
     side: Annotated[int, Query(ge=SIDES[0], le=SIDES[-1], description="the long side in px, at most")] = 768,
-    step: Annotated[int | None, Query(ge=0, description="makes the address another one; the latest is sent")] = None,
+    step: Annotated[
+        str | None,
+        Query(max_length=20, pattern="^([0-9]+|final)$", description="makes the address another one; the latest is sent"),
+    ] = None,
     if_none_match: Annotated[str | None, Header(max_length=200)] = None,
 ) -> Response:
     """The picture so far, or the finished one, as WebP."""
