@@ -49,6 +49,7 @@ class Worker:
         self._tasks: queue.Queue[tuple[Callable[[], Any], Future[Any]]] = queue.Queue()
         self._halt: dict[str, threading.Event] = {}
         self._active: set[str] = set()
+        self._to_pause: set[str] = set()
         self._client = prepared(database)
 
     def run(self, *, until_idle: bool = False) -> None:
@@ -121,7 +122,7 @@ class Worker:
         def pause(job: str, reason: str) -> None:
             log.error("%s: paused: %s", job, reason)
             self._client.update_workflow_attributes(job, {"hold": "pause", "reason": reason}, merge=True)
-            self._client.cancel_workflow(job)
+            self._to_pause.add(job)
 
         @DBOS.workflow(name=WORKFLOW, max_recovery_attempts=1000)
         def paint(request: str) -> dict[str, Any]:
@@ -139,6 +140,10 @@ class Worker:
                     except dbos_errors.DBOSMaxStepRetriesExceeded as error:
                         # For a person to mend; the job is gone on with when they say so.
                         pause(job, str(error.errors[-1]))
+                        # Behind the step, whose record a cancelled workflow could not make; not again when steps are replayed.
+                        if job in self._to_pause:
+                            self._to_pause.discard(job)
+                            self._client.cancel_workflow(job)
             except BaseException:
                 # Cancelled, maybe between two segments; or another worker has it.
                 wanted = Request.model_validate_json(request)
