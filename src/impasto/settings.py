@@ -340,3 +340,20 @@ def read_file(path: Path) -> dict[str, Any]:
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidSettings(f"the settings file {path} cannot be read: {error}; it must be a TOML file") from None
     return {name.replace("-", "_"): value for name, value in values.items()}
+
+
+EACH_STYLE: Final = ("style_scale", "style_strokes", "style_pull")
+"""Settings that have one value for all styles, or one a style."""
+
+
+def check_counts(settings: Settings, count: int) -> None:
+    """Raises InvalidSettings unless there is a weight a style, and a scale for all or one a style."""
+    if settings.style_weights is not None and len(settings.style_weights) != count:
+        raise InvalidSettings(
+            f"style_weights: expected one weight for each of {count} styles, got {len(settings.style_weights)}",
+            setting="style_weights",
+        )
+    for name in EACH_STYLE:
+        given = len(getattr(settings, name))
+        if given not in {1, count}:
+            raise InvalidSettings(f"{name}: expected one for all, or one for each of {count} styles, got {given}", setting=name)

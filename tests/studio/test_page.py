@@ -126,7 +126,7 @@ def test_a_mask_is_painted_and_counts(page: Page, tmp_path: Path, server: Server
         small = photo.convert("RGB").resize(made.size, Image.Resampling.BICUBIC)
         right, left = ((made.convert("RGB").getpixel(at), small.getpixel(at)) for at in ((58, 21), (19, 21)))
     assert max(abs(a - b) for a, b in zip(*right, strict=True)) < 24, "where no style paints the photograph stays"
-    assert left is not None
+    assert max(abs(a - b) for a, b in zip(*left, strict=True)) > 24, "where it does, it is painted"
 
 
 def test_a_lost_server_is_said_and_nothing_accepted_is_lost(page: Page, tmp_path: Path, server: Server) -> None:

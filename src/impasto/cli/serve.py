@@ -119,9 +119,8 @@ def serve(
         limits=Limits(**chosen),
         log_level="warning" if quiet else "info",
     )
-    # The page takes the token from there; a fragment is never sent.
-    fragment = f"/#token={options.tokens[0]}" if len(options.tokens) == 1 else ""
-    run(options, lambda address: _ready(address, f"{address}{fragment}" if open_browser else None, show=not quiet))
+    # Without the token: what a browser is started with, others on this machine can read.
+    run(options, lambda address: _ready(address, address if open_browser else None, show=not quiet))
 
 
 def _tokens(given: list[str] | None) -> list[str]:

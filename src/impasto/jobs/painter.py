@@ -32,8 +32,7 @@ from impasto.run.api import network_for
 from impasto.run.inputs import from_roles, read_input
 from impasto.run.result import result_of
 from impasto.run.saved import restored, save
-from impasto.run.styles import check
-from impasto.settings import Settings
+from impasto.settings import Settings, check_counts
 from impasto.vgg import Vgg
 
 SEGMENT_S: Final = 30.0
@@ -121,8 +120,8 @@ class Painter:
         if self._live is not None and self._live[0] == job:
             return self._live[1]
         self._forget()
+        self._count(job)
         run = self._from_checkpoint(job) or self._new(request)
-        self._count(job, len(run.records))
         self._live = (job, run)
         return run
 
@@ -132,7 +131,7 @@ class Painter:
 
     def _new(self, request: Request) -> Run:
         settings = request.resolved()
-        check(settings, len(request.styles))
+        check_counts(settings, len(request.styles))
         roles = dict(request.roles())
         found = {}
         for role, ref in roles.items():
@@ -164,9 +163,9 @@ class Painter:
             self._networks[key] = network_for(settings, precision)
         return self._networks[key]
 
-    def _count(self, job: str, done: int) -> None:
+    def _count(self, job: str) -> None:
         """Notes that work begins at a checkpoint once more; raises MemoryError where it never got beyond it."""
-        key = job_key(job, "attempts.json")
+        key, done = job_key(job, "attempts.json"), self._store.stamp(job_key(job, "checkpoint"))
         try:
             before = json.loads(self._store.read(key))
         except (Missing, ValueError):

@@ -126,7 +126,8 @@ class Queue:
     ) -> list[Job]:
         """The newest first; `before`: those behind that one; without `states` all.  Raises UnknownJob for `before`."""
         until = None if before is None else self.get(before).created
-        statuses = sorted({status for state in states for status in _STATUSES[state]}) or None
+        # The one to go on behind may have another state by now, so then all are looked at until it is met.
+        statuses = None if before is not None else sorted({status for state in states for status in _STATUSES[state]}) or None
         positions = self._positions()
         found: list[Job] = []
         passed = before is None

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from impasto import presets
 from impasto.errors import InvalidSettings
-from impasto.settings import Settings
+from impasto.settings import Settings, check_counts
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -43,7 +43,7 @@ class Request(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     content: Ref | None = None
-    styles: Annotated[tuple[StyleRef, ...], Field(min_length=1)]
+    styles: Annotated[tuple[StyleRef, ...], Field(min_length=1, max_length=1000)]
     color_mask: Ref | None = None
     start: Ref | None = None
     settings: dict[str, Any] = Field(default_factory=dict)
@@ -100,5 +100,5 @@ def parse_request(values: Any) -> Request:
         where = ".".join(map(str, first["loc"])) or "the job"
         reason = first["msg"].removeprefix("Value error, ")
         raise InvalidSettings(f"{where}: {reason[0].lower()}{reason[1:]}", setting=where) from None
-    request.resolved()
+    check_counts(request.resolved(), len(request.styles))
     return request

@@ -123,6 +123,9 @@ class Folder:
         target = self._path(key)
         make_folder(target.parent)
         try:
+            path.chmod(0o644)  # temporary files are their owner's alone
+            with path.open("rb+") as file:
+                os.fsync(file.fileno())
             path.replace(target)
         except OSError:  # from another file system
             put_by(target, lambda temporary: shutil.copyfile(path, temporary), existing="replace")

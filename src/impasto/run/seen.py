@@ -16,8 +16,8 @@ from impasto.run.levels import check_inputs, style_size
 from impasto.run.masks import check_masks, of_style, of_styles, protected
 from impasto.run.start import start_image
 from impasto.run.style_file import StyleFile
-from impasto.run.styles import check, check_style_files
-from impasto.settings import Settings
+from impasto.run.styles import check_style_files
+from impasto.settings import Settings, check_counts
 from impasto.vgg import Vgg
 
 Size = tuple[int, int]
@@ -34,7 +34,7 @@ class Seen:
         self._vgg = vgg
         self._min_side_px = min_side_px
         self._colors = Colors(settings, inputs)
-        check(settings, len(inputs.styles))
+        check_counts(settings, len(inputs.styles))
         pictures = [style for style in inputs.styles if isinstance(style, Picture)]
         check_inputs(inputs.content, pictures, min_side_px=min_side_px)
         check_style_files(settings, inputs, vgg)

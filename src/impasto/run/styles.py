@@ -16,14 +16,11 @@ from impasto.images import READABLE, Picture
 from impasto.losses.styles import KIND_OF
 from impasto.run.inputs import Inputs, gather
 from impasto.run.style_file import StyleFile, is_style_file
-from impasto.settings import Settings
+from impasto.settings import EACH_STYLE, Settings, check_counts
 from impasto.vgg import Vgg
 
 _WEIGHTED: Final = re.compile(r"(.+):([0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?)")
 
-
-EACH_STYLE: Final = ("style_scale", "style_strokes", "style_pull")
-"""Settings that have one value for all styles, or one a style."""
 
 _NOTABLY: Final = 1.25
 """Strokes that are finer than asked for by more than this are worth a word."""
@@ -49,7 +46,7 @@ def unfold(styles: Sequence[Any], settings: Settings, masks: Sequence[Any] = (),
     weights = [weight for _, weight in named]
     if settings.style_weights is not None and any(weight is not None for weight in weights):
         raise InvalidSettings("weights of styles are given behind their names and as style_weights; give them once")
-    check(settings, len(styles))
+    check_counts(settings, len(styles))
     if settings.style_weights is not None:
         weights = list(settings.style_weights)
     for given, what in ((masks, "a mask"), (style_masks, "a style mask")):
@@ -96,19 +93,6 @@ def assembled(
     first = unfolded.sources[0] if content is None and unfolded.sources else content
     inputs = gather(first, unfolded.sources, unfolded.settings, unfolded.masks, unfolded.style_masks, color_mask)
     return inputs, unfolded.settings
-
-
-def check(settings: Settings, count: int) -> None:
-    """Raises InvalidSettings unless there is a weight a style, and a scale for all or one a style."""
-    if settings.style_weights is not None and len(settings.style_weights) != count:
-        raise InvalidSettings(
-            f"style_weights: expected one weight for each of {count} styles, got {len(settings.style_weights)}",
-            setting="style_weights",
-        )
-    for name in EACH_STYLE:
-        given = len(getattr(settings, name))
-        if given not in {1, count}:
-            raise InvalidSettings(f"{name}: expected one for all, or one for each of {count} styles, got {given}", setting=name)
 
 
 def check_style_files(settings: Settings, inputs: Inputs, vgg: Vgg) -> None:

@@ -5,10 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
-import secrets
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
@@ -20,7 +17,6 @@ LEAST_TOKEN: Final = 16
 
 COOKIE: Final = "impasto_session"
 SESSION_S: Final = 12 * 3600.0
-_MOST_SESSIONS: Final = 1000
 _LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -52,8 +48,8 @@ class Access:
         self._loopback = loopback
         self._origins = {origin.rstrip("/").lower() for origin in origins}
         self._origin_hosts = {urlsplit(origin).hostname or "" for origin in self._origins}
-        self._sessions: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
-        self._lock = threading.Lock()
+        # Of the tokens alone, so that a browser's session outlives a restart of the server.
+        self._key = _hashed("impasto session " + "\n".join(sorted(tokens)))
 
     @property
     def token_needed(self) -> bool:
@@ -75,13 +71,12 @@ class Access:
         return None if session is None else self._of_session(session)
 
     def open_session(self, owner: str) -> str:
-        """A new session's secret, for a cookie."""
-        secret = secrets.token_urlsafe(32)
-        with self._lock:
-            self._sessions[_hashed(secret)] = (owner, time.monotonic() + SESSION_S)
-            while len(self._sessions) > _MOST_SESSIONS:
-                self._sessions.popitem(last=False)
-        return secret
+        """A new session, for a cookie: whose it is, until when, and a signature of both."""
+        said = f"{owner}.{int(time.time() + SESSION_S)}"
+        return f"{said}.{self._signature(said)}"
+
+    def _signature(self, text: str) -> str:
+        return hmac.new(self._key, text.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
 
     def is_own_host(self, host: str | None) -> bool:
         """Whether a Host header names this server, so that no other name was bent to this machine's address."""
@@ -91,7 +86,7 @@ class Access:
             name = urlsplit(f"//{host or ''}").hostname
         except ValueError:
             return False
-        return name is not None and (name in _LOOPBACK_NAMES or name in self._origin_hosts)
+        return name is not None and (name in _LOOPBACK_NAMES or is_loopback(name) or name in self._origin_hosts)
 
     def is_own_origin(self, origin: str | None, fetch_site: str | None, host: str | None) -> bool:
         """Whether a request comes from this server's own page, or from no page at all."""
@@ -110,10 +105,12 @@ class Access:
                 found = owner
         return found
 
-    def _of_session(self, secret: str) -> str | None:
-        with self._lock:
-            owner, until = self._sessions.get(_hashed(secret), (None, 0.0))
-        return owner if time.monotonic() < until else None
+    def _of_session(self, session: str) -> str | None:
+        said, _, signature = session.rpartition(".")
+        owner, _, until = said.partition(".")
+        if not hmac.compare_digest(self._signature(said), signature) or not until.isdigit():
+            return None
+        return owner if time.time() < int(until) and owner in self._owners.values() else None
 
 
 def _hashed(text: str) -> bytes:

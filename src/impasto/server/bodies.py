@@ -20,6 +20,7 @@ from impasto.server.schema import check_given
 NORMAL: Final = 100
 """The queue's priority of a job whose priority is 0: the queue's 1 goes first, a client's higher number does."""
 
+_SETTINGS_BYTES: Final = 20_000
 _REFERENCE: Final = re.compile(r"[0-9a-f]{64}|@.{1,100}")
 
 FileId = Annotated[str, Field(description="a file's id, or @FIELD for a file in the same form", max_length=101)]
@@ -34,6 +35,8 @@ class _Given(BaseModel):
             json.dumps(self.model_dump(), ensure_ascii=False).encode()
         except (UnicodeEncodeError, ValueError, RecursionError):
             raise ValueError("the text is no Unicode, or nested too deeply") from None
+        if len(json.dumps(getattr(self, "settings", {}))) > _SETTINGS_BYTES:
+            raise ValueError(f"settings have at most {_SETTINGS_BYTES:,} characters")
         return self
 
 
@@ -51,7 +54,7 @@ class JobBody(_Given):
 
     name: Annotated[str, Field(max_length=200)] = ""
     content: FileId | None = None
-    styles: Annotated[list[StyleBody], Field(min_length=1)]
+    styles: Annotated[list[StyleBody], Field(min_length=1, max_length=100)]
     color_mask: FileId | None = None
     start: FileId | None = None
     settings: dict[str, Any] = Field(default_factory=dict)
@@ -65,7 +68,7 @@ class MoreBody(_Given):
 
 
 class RepeatBody(_Given):
-    """What is to be different; null is the default's value."""
+    """What is to be different; null is the preset's value."""
 
     settings: dict[str, Any] = Field(default_factory=dict)
     name: Annotated[str, Field(max_length=200)] | None = None
@@ -119,7 +122,7 @@ def request_of(body: JobBody, library: Library, limits: Limits, form: Mapping[st
         }
         for at, style in enumerate(body.styles)
     ]
-    return parse_request(
+    made = parse_request(
         {
             "name": _one_line(body.name),
             "content": ref(body.content, "content"),
@@ -129,6 +132,16 @@ def request_of(body: JobBody, library: Library, limits: Limits, form: Mapping[st
             "settings": {name: value for name, value in body.settings.items() if value is not None},
         }
     )
+    require_size(made.resolved().size, limits)
+    return made
+
+
+def require_size(size: int | tuple[int, int] | str, limits: Limits) -> None:
+    """Raises Problem for a picture that is larger than the server makes; by its long side where the other is not given."""
+    pixels = size**2 if isinstance(size, int) else size[0] * size[1] if isinstance(size, tuple) else 0
+    if pixels > limits.result_pixels:
+        side = int(limits.result_pixels**0.5)
+        raise Problem(422, "image_too_large", f"size: this server makes pictures of at most {side:,} px a side", field="size")
 
 
 def _one_line(text: str) -> str:

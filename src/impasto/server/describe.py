@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
 from impasto.errors import ImpastoError
 from impasto.jobs import Job, Progress, Request
@@ -40,6 +40,7 @@ def described(job: Job, library: Library) -> JobReply:
             StyleReply(
                 id=style.sha256,
                 name=style.name,
+                kind=_kind(style.sha256, library),
                 weight=1.0 if style.weight is None else style.weight,
                 mask=None if style.mask is None else style.mask.sha256,
                 style_mask=None if style.style_mask is None else style.style_mask.sha256,
@@ -71,6 +72,13 @@ def described_file(filed: Filed) -> FileReply:
 def _title(request: Request) -> str:
     styles = ", ".join(style.name for style in request.styles)
     return (styles if request.content is None else f"{request.content.name} × {styles}")[:200]
+
+
+def _kind(sha256: str, library: Library) -> Literal["picture", "style"]:
+    try:
+        return library.get(sha256).kind
+    except (ImpastoError, Problem):  # the job is there all the same
+        return "picture"
 
 
 def _content(request: Request, library: Library) -> ContentReply | None:

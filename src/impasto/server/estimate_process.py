@@ -31,7 +31,7 @@ def main() -> None:
     try:
         answer = estimated(json.load(sys.stdin))
     except ImpastoError as error:
-        answer = {"error": type(error).__name__, "message": str(error)}
+        answer = {"error": type(error).__name__, "message": str(error), "setting": error.data.get("setting")}
     sys.stdout.write(json.dumps(answer))
 
 

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from typing import Any, Final
 
 from impasto import errors
-from impasto.errors import ImpastoError
+from impasto.errors import ImpastoError, Unavailable
 from impasto.jobs import Request, Store
 from impasto.jobs.store import file_key
 from impasto.server.problems import Problem, busy
@@ -28,6 +28,8 @@ class Estimates:
         self._store = store
         self._alone = threading.Lock()
         self._found: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._closed = False
 
     def of(self, request: Request) -> dict[str, Any]:
         """seconds, bytes, free_bytes, levels, width, height.  Raises what the run itself would raise before its first step."""
@@ -53,22 +55,39 @@ class Estimates:
                 for role, ref in request.roles()
             }
             try:
-                ended = subprocess.run(
-                    [sys.executable, "-m", "impasto.server.estimate_process"],
-                    input=json.dumps({"files": paths, "settings": settings}).encode(),
-                    capture_output=True,
-                    timeout=LIMIT_S,
-                    check=False,
-                )
-                answer = json.loads(ended.stdout)
+                said, log = self._run(json.dumps({"files": paths, "settings": settings}).encode())
+                answer = json.loads(said)
             except subprocess.TimeoutExpired:
                 raise Problem(503, "unavailable", f"the estimate took longer than {LIMIT_S:.0f} s; the machine is busy") from None
             except ValueError:
-                logging.getLogger("impasto.server").error(
-                    "an estimate failed: %s", ended.stderr[-2000:].decode("utf-8", "replace")
-                )
+                if self._closed:
+                    raise Unavailable("the server is ending; try again in a moment") from None
+                logging.getLogger("impasto.server").error("an estimate failed: %s", log[-2000:].decode("utf-8", "replace"))
                 raise Problem(500, "unexpected", "the estimate failed; the job itself may still go well") from None
         if "error" in answer:
             kind = getattr(errors, answer["error"], ImpastoError)
-            raise kind(answer["message"]) if kind is not errors.UnknownName else errors.InvalidSettings(answer["message"])
+            kind = errors.InvalidSettings if kind is errors.UnknownName else kind
+            raise kind(answer["message"], setting=answer.get("setting"))
         return dict(answer)
+
+    def _run(self, asked: bytes) -> tuple[bytes, bytes]:
+        """What the process says, and its log.  Raises TimeoutExpired, after which it has ended."""
+        with subprocess.Popen(
+            [sys.executable, "-m", "impasto.server.estimate_process"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+            self._process = process
+            try:
+                return process.communicate(asked, timeout=LIMIT_S)
+            finally:
+                process.kill()
+                self._process = None
+
+    def close(self) -> None:
+        """Ends the one that is being made."""
+        self._closed = True
+        process = self._process
+        if process is not None:
+            process.kill()

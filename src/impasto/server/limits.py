@@ -18,6 +18,9 @@ class Limits:
     upload_pixels: int = 100_000_000
     """Of one picture."""
 
+    result_pixels: int = 144_000_000
+    """Of a picture to make, as if it were a square: even to plan a larger one takes long."""
+
     files_per_job: int = 16
     """Pictures, style files and masks of one job, and files of one request."""
 

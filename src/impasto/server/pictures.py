@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from impasto import errors
-from impasto.errors import ImageTooLarge, ImpastoError, UnreadableImage
+from impasto.errors import ImageTooLarge, ImpastoError, Unavailable, UnreadableImage
 from impasto.server.problems import busy
 
 MEMORY_BYTES: Final = 4 * 2**30
@@ -91,6 +91,8 @@ class Pictures:
                 line = None
             if line is None:
                 self._stop(process)
+                if self._closed:
+                    raise Unavailable("the server is ending; try again in a moment")
                 raise ImageTooLarge("the picture cannot be decoded within the memory that the server gives to one; shrink it")
         answer = json.loads(line)
         if "error" in answer:
@@ -113,24 +115,27 @@ class Pictures:
         if self._process is not None:
             self._stop(self._process)
         if self._closed:
-            raise ImpastoError("the server is shutting down; try again in a moment")
+            raise Unavailable("the server is ending; try again in a moment")
         process = subprocess.Popen(
             [sys.executable, "-m", "impasto.server.pictures_process", str(self._memory_bytes)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
             text=True,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )
         self._process, self._lines = process, queue.SimpleQueue()
         threading.Thread(target=_read, args=(process, self._lines), name="pictures-reader", daemon=True).start()
         self._on_start()
-        # Loading has a limit of its own.
+        # Loading has a limit of its own.  An answer that comes after it must not be taken for that of the next request.
+        line = None
         with contextlib.suppress(OSError, queue.Empty):
             assert process.stdin is not None
             process.stdin.write('{"do": "ready"}\n')
             process.stdin.flush()
-            self._lines.get(timeout=START_S)
+            line = self._lines.get(timeout=START_S)
+        if line is None:
+            self._stop(process)
+            raise Unavailable("the process that looks at pictures does not start; try again in a moment")
         return process
 
     def _stop(self, process: subprocess.Popen[str]) -> None:

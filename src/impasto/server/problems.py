@@ -76,7 +76,7 @@ def problem_of(error: ImpastoError) -> Problem:
         field = error.data["name"] if error.data["kind"] == "setting" else error.data["kind"]
     if code == "unavailable" and not isinstance(error, Unavailable):
         return Problem(status, code, "the server's data location does not answer; try again in a moment")
-    return Problem(status, code, without_paths(str(error)), field=field if isinstance(field, str) else None)
+    return Problem(status, code, without_paths(str(error)[:2000])[:500], field=field if isinstance(field, str) else None)
 
 
 def problem_of_validation(error: RequestValidationError) -> Problem:

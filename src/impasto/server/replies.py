@@ -126,6 +126,7 @@ class StyleReply(BaseModel):
 
     id: str
     name: str
+    kind: Literal["picture", "style"]
     weight: float
     mask: str | None
     style_mask: str | None

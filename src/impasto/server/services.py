@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import Depends, Path, Request
@@ -64,16 +64,16 @@ class Services:
         self, request: JobRequest, owner: str, *, job: str | None = None, priority: int, facts: Mapping[str, Any] | None = None
     ) -> Job:
         """Puts a job on the queue.  Raises Problem where the owner has too many there."""
+        return self.in_room(owner, lambda: self.queue.submit(request, job=job, owner=owner, priority=priority, facts=facts))
+
+    def in_room(self, owner: str, submit: Callable[[], Job]) -> Job:
+        """What `submit` puts on the queue, one at a time.  Raises Problem where the owner has too many there."""
         with self._submitting:
             self.require_room(owner)
-            made = self.queue.submit(request, job=job, owner=owner, priority=priority, facts=facts)
-        return self.submitted(made)
-
-    def submitted(self, job: Job) -> Job:
-        """A job is new on the queue."""
+            made = submit()
         self.metrics.submitted.inc()
         self.hub.look_now()
-        return job
+        return made
 
     def require_room(self, owner: str) -> None:
         """Raises Problem where the owner has too many jobs on the queue."""

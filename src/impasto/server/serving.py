@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import resource
+import secrets
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
@@ -80,8 +81,10 @@ def _log(level: str) -> None:
 
 
 def _workers(queue: Queue, count: int, port: int) -> Workers | None:
-    # Of this machine and port, so that after a kill the next start goes on at once with what the last one had.
+    # Of this machine and port, so that after a kill the next start goes on at once with what the last one had; where several
+    # machines share the files, their names may be alike.
     name = f"{socket.gethostname().partition('.')[0]}-{port}"
+    name += "" if isinstance(queue.store, Folder) else f"-{secrets.token_hex(3)}"
     return Workers(queue.store.url, queue.database, count=count, name=name, json_log=True) if count > 0 else None
 
 
@@ -196,6 +199,8 @@ async def _end(server: uvicorn.Server, services: Services, on_ready: Callable[[]
     while not server.should_exit:
         await asyncio.sleep(0.2)
     services.hub.close()
+    services.estimates.close()
+    services.pictures.close()
 
 
 def _address(listening: socket.socket) -> str:

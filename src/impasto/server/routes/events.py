@@ -12,8 +12,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from impasto.errors import ImpastoError
 from impasto.jobs import Job
 from impasto.server.events import Hub, Listener
+from impasto.server.problems import Problem
 from impasto.server.services import Here, JobId, Owner, Services
 
 router = APIRouter(prefix="/api/v1", tags=["events"])
@@ -79,7 +81,10 @@ class Stream(Response):
             self._here.metrics.streams.set(len(self._hub))
 
     async def _events(self) -> AsyncIterator[ServerSentEvent]:
-        await self._hub.begin(self._listener)
+        try:
+            await self._hub.begin(self._listener)
+        except (ImpastoError, Problem):
+            return  # the client comes back
         number = 0
         async for event, data in self._listener.events():
             number += 1

@@ -13,12 +13,13 @@ from impasto.errors import InvalidSettings
 from impasto.jobs import Job, State
 from impasto.jobs.queue import Conflict, UnknownJob
 from impasto.jobs.request import Request as JobRequest
-from impasto.server.bodies import NORMAL, JobBody, MoreBody, RepeatBody, parsed_body, request_of
+from impasto.server.bodies import NORMAL, JobBody, MoreBody, RepeatBody, parsed_body, request_of, require_size
 from impasto.server.problems import Problem
 from impasto.server.replies import EstimateReply, JobReply, JobsReply
 from impasto.server.schema import check_given
 from impasto.server.services import JOB_ID, Here, JobId, Owner, Services
 from impasto.server.uploads import keep, read_form
+from impasto.settings import parse
 
 router = APIRouter(prefix="/api/v1", tags=["jobs"])
 
@@ -61,11 +62,11 @@ async def submit(
     ids: dict[str, str] | None = None
     if kind.startswith("multipart/"):
         async with read_form(request, here) as form:
-            body = parsed_body(form.texts.get("job", ""))
+            body = await run_in_threadpool(parsed_body, form.texts.get("job", ""))
             await run_in_threadpool(check_given, body.settings)
             ids = {field: (await keep(upload, here)).id for field, upload in form.files}
     elif kind.partition(";")[0].strip() in {"application/json", ""}:
-        body = parsed_body(await request.body())
+        body = await run_in_threadpool(parsed_body, await request.body())
     else:
         raise Problem(415, "invalid_settings", "a job is sent as application/json or multipart/form-data")
     job, new = await run_in_threadpool(_submitted, body, ids, here, owner, idempotency_key)
@@ -158,8 +159,7 @@ def _acted(here: Services, job: Job) -> JobReply:
 def more(id: JobId, body: MoreBody, here: Here, owner: Owner) -> JobReply:  # noqa: A002 - the contract's word
     """A new job that goes on from a finished one's picture."""
     here.job(id, owner)
-    here.require_room(owner)
-    return here.described(here.submitted(here.queue.more(id, body.iterations, owner=owner)))
+    return here.described(here.in_room(owner, lambda: here.queue.more(id, body.iterations, owner=owner)))
 
 
 @router.post("/jobs/{id}/repeat", status_code=201)
@@ -167,8 +167,9 @@ def repeat(id: JobId, body: RepeatBody, here: Here, owner: Owner) -> JobReply:  
     """A new job of the same files, with some settings changed."""
     here.job(id, owner)
     check_given(body.settings)
-    here.require_room(owner)
-    return here.described(here.submitted(here.queue.repeat(id, body.settings, name=body.name, owner=owner)))
+    if (size := body.settings.get("size")) is not None:
+        require_size(parse({"size": size}).size, here.limits)
+    return here.described(here.in_room(owner, lambda: here.queue.repeat(id, body.settings, name=body.name, owner=owner)))
 
 
 @router.delete("/jobs/{id}", status_code=204, response_class=Response)
