@@ -144,7 +144,14 @@ def test_a_job_has_the_files_and_settings_that_were_sent(client: TestClient) -> 
     assert answer.headers["location"] == f"/api/v1/jobs/{job['id']}"
     assert (job["name"], job["state"], job["position"], job["priority"]) == ("my cat", "queued", 1, 5)
     assert job["content"] == {"id": body["content"], "name": "cat", "width": 64, "height": 48}
-    style = {"id": body["styles"][0]["file"], "name": "waves", "kind": "picture", "weight": 1.0, "mask": mask["id"], "style_mask": None}
+    style = {
+        "id": body["styles"][0]["file"],
+        "name": "waves",
+        "kind": "picture",
+        "weight": 1.0,
+        "mask": mask["id"],
+        "style_mask": None,
+    }
     assert job["styles"] == [style]
     assert job["start"] == start["id"]
     assert job["given"] == {"preset": "portrait", "size": 64}

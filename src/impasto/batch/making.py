@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,20 +16,20 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from impasto.batch.rows import Row
-from impasto.errors import ImpastoError, InputError, Unavailable
-from impasto.files import expanded, make_folder, put
-from impasto.jobs import Job, Queue, Ref, Request, StyleRef
+from impasto.errors import ImpastoError, InputError, OutputError, Unavailable
+from impasto.files import check_place, expanded, make_folder, put
+from impasto.jobs import Job, Queue, Request, State
 from impasto.jobs.queue import UnknownJob
 from impasto.jobs.request import Suffix, parse_request
-from impasto.jobs.store import job_key, keep_file
+from impasto.jobs.store import Missing, job_key, keep_file
 
 _POLL_S: Final = 0.4
-Ended = Literal["made", "skipped", "failed"]
+Ended = Literal["made", "skipped", "failed", "stopped"]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a row; `picture` is where it is, `message` why there is none."""
+    """What became of a row; `picture` is where it is, `message` why there is none.  `stopped`: a new start goes on with it."""
 
     row: Row
     state: Ended
@@ -55,12 +56,18 @@ class Batch:
         self._open: dict[str, _Entry] = {}
         self.outcomes: dict[str, Outcome] = {}
 
-    def submit(self) -> None:
-        """Queues what is not done.  A row that cannot be read fails alone."""
+    def submit(self, *, stop: Callable[[], bool] = lambda: False) -> None:
+        """Queues what is not done, and takes from the queue what earlier starts wanted and this one does not.
+
+        A row that cannot be read, or whose picture cannot be written where it belongs, fails alone.
+        """
         make_folder(self._folder)
         for row in self._rows:
+            if stop():
+                return
             picture = self.picture(row)
             try:
+                check_place(picture)
                 request = self._request(row)
                 if done(picture, request):
                     self.outcomes[row.name] = Outcome(row, "skipped", picture)
@@ -70,6 +77,17 @@ class Batch:
                 raise
             except InputError as error:
                 self.outcomes[row.name] = Outcome(row, "failed", picture, message=str(error))
+        self._drop_others()
+
+    def _drop_others(self) -> None:
+        states: tuple[State, ...] = ("queued", "running", "pausing", "paused")
+        for job in self._queue.jobs(states=states, limit=1_000_000):
+            if job.facts.get("batch") == self._place_name and job.id not in self._open:
+                self._queue.cancel(job.id)
+
+    @property
+    def _place_name(self) -> str:
+        return str(self._folder.absolute())
 
     def picture(self, row: Row) -> Path:
         """Where a row's picture goes."""
@@ -84,26 +102,31 @@ class Batch:
                 self._queue.delete(job)
             elif before.state in {"paused", "cancelled", "pausing"}:
                 self._queue.resume(job)
-        self._queue.submit(request, job=job)
+        self._queue.submit(request, job=job, facts={"batch": self._place_name})
         self._open[job] = _Entry(row, request, job)
 
     def _request(self, row: Row) -> Request:
-        styles, settings = [], {**self._given, **row.settings}
+        styles = []
         for style in row.styles:
             path, weight = _weighted(style)
-            styles.append(StyleRef(**self._ref(path).model_dump(), weight=weight))
-        request = Request(
-            content=self._ref(row.content), styles=tuple(styles), settings=settings, name=row.name[:200], suffix=self._suffix
+            styles.append({**self._ref(path), "weight": weight})
+        return parse_request(
+            {
+                "content": self._ref(row.content),
+                "styles": styles,
+                "settings": {**self._given, **row.settings},
+                "name": _text(row.name)[:200],
+                "suffix": self._suffix,
+            }
         )
-        return parse_request(request.model_dump())
 
-    def _ref(self, path: str) -> Ref:
+    def _ref(self, path: str) -> dict[str, str]:
         if path not in self._hashes:
             try:
                 self._hashes[path] = keep_file(self._queue.store, expanded(path).read_bytes())
             except OSError as error:
                 raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
-        return Ref(sha256=self._hashes[path], name=Path(path).stem[:200] or "picture", path=path)
+        return {"sha256": self._hashes[path], "name": _text(Path(path).stem)[:200], "path": _text(path)}
 
     def watch(self, *, stop: Callable[[], bool]) -> Iterator[list[Job]]:
         """Takes results as they come; yields the jobs at hand after each look, until none is left or `stop`.
@@ -127,14 +150,20 @@ class Batch:
         entry = self._open[job.id]
         picture = self.picture(entry.row)
         if job.state == "finished" and job.made is not None:
-            self._place(job, picture)
+            try:
+                self._place(job, picture)
+            except (OutputError, Missing) as error:
+                self.outcomes[entry.row.name] = Outcome(entry.row, "stopped", picture, message=str(error))
+                del self._open[job.id]
+                return
             self.outcomes[entry.row.name] = Outcome(entry.row, "made", picture, job.made.seconds, job.made.loss)
         elif job.state == "failed":
             message = "something unexpected went wrong" if job.failure is None else job.failure.message
             self.outcomes[entry.row.name] = Outcome(entry.row, "failed", picture, message=message)
         elif job.state in {"paused", "cancelled"}:
-            reason = job.reason or "it was stopped; start the batch again to go on with it"
-            self.outcomes[entry.row.name] = Outcome(entry.row, "failed", picture, message=reason)
+            reason = "it was stopped" if job.reason is None else job.reason
+            message = f"{reason}; start the batch again to go on with it"
+            self.outcomes[entry.row.name] = Outcome(entry.row, "stopped", picture, message=message)
         else:
             return
         del self._open[job.id]
@@ -145,13 +174,21 @@ class Batch:
     def _place(self, job: Job, picture: Path) -> None:
         store = self._queue.store
         make_folder(picture.parent)
+        beside = picture.with_name(picture.name + ".json")
+        beside.unlink(missing_ok=True)  # an older one's must not stand beside the new picture, whenever this is ended
         put(picture, store.read(job_key(job.id, f"result{self._suffix}")), existing="replace")
         # The record last: with it the picture counts as done.
-        put(picture.with_name(picture.name + ".json"), store.read(job_key(job.id, "manifest.json")), existing="replace")
+        put(beside, store.read(job_key(job.id, "manifest.json")), existing="replace")
 
     @property
     def unfinished(self) -> int:
         """How many rows are still to be made."""
+        stopped = sum(one.state == "stopped" for one in self.outcomes.values())
+        return stopped + sum(row.name not in self.outcomes for row in self._rows)
+
+    @property
+    def at_hand(self) -> int:
+        """How many rows are queued or being made."""
         return len(self._open)
 
 
@@ -167,6 +204,11 @@ def done(picture: Path, request: Request) -> bool:
         return bool(facts["settings"] == settings and [one["sha256"] for one in recorded] == wanted)
     except (OSError, ValueError, KeyError, TypeError):
         return False
+
+
+def _text(text: str) -> str:
+    """Without what is no Unicode, as names of files may be."""
+    return os.fsencode(text).decode("utf-8", "replace")
 
 
 def _weighted(style: str) -> tuple[str, float | None]:

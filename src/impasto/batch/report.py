@@ -29,7 +29,7 @@ def write_report(folder: Path, outcomes: Sequence[Outcome], *, seconds: float, u
         {
             "name": one.row.name,
             "state": one.state,
-            "picture": os.path.relpath(one.picture, folder) if one.state != "failed" else None,
+            "picture": os.path.relpath(one.picture, folder) if one.state in {"made", "skipped"} else None,
             "content": one.row.content,
             "styles": list(one.row.styles),
             "settings": dict(one.row.settings),
@@ -44,7 +44,7 @@ def write_report(folder: Path, outcomes: Sequence[Outcome], *, seconds: float, u
         "version": __version__,
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 1),
-        **{state: sum(one.state == state for one in outcomes) for state in ("made", "skipped", "failed")},
+        **{state: sum(one.state == state for one in outcomes) for state in ("made", "skipped", "failed", "stopped")},
         "unfinished": unfinished,
         "pictures": pictures,
     }
@@ -54,7 +54,7 @@ def write_report(folder: Path, outcomes: Sequence[Outcome], *, seconds: float, u
 
 def _page(folder: Path, outcomes: Sequence[Outcome]) -> str:
     fields = "\n".join(_field(folder, one) for one in outcomes)
-    count = sum(one.state != "failed" for one in outcomes)
+    count = sum(one.state in {"made", "skipped"} for one in outcomes)
     title = f"{count} picture{'' if count == 1 else 's'}"
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
@@ -64,7 +64,7 @@ def _page(folder: Path, outcomes: Sequence[Outcome]) -> str:
 
 def _field(folder: Path, one: Outcome) -> str:
     name = escape(one.row.name)
-    if one.state == "failed":
+    if one.state in {"failed", "stopped"}:
         return f'<li class="failed"><p><strong>{name}</strong></p><p>{escape(one.message or "")}</p></li>'
     link = quote(os.path.relpath(one.picture, folder))
     made_of = escape(" + ".join(Path(path).name for path in (one.row.content, *one.row.styles)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import glob
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,9 @@ from typing import Any, Final
 from impasto.errors import InvalidSettings, UnreadableImage
 from impasto.files import READABLE, expanded
 from impasto.settings import Settings
+
+_LONGEST_BYTES: Final = 180
+"""Of a name: what is written beside it has a longer one, and some systems end at 255."""
 
 TABLES: Final = (".csv", ".jsonl")
 _OWN: Final = ("content", "style", "out")
@@ -56,11 +60,13 @@ def of_table(table: Path) -> list[Row]:
 def _csv(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
     reader = csv.DictReader(text.splitlines(), skipinitialspace=True)
     for row in reader:
+        if None in row:
+            raise InvalidSettings(f"line {reader.line_num} has more fields than the header; put what has commas in quotes")
         yield reader.line_num, {key: value for key, value in row.items() if value not in {None, ""}}
 
 
 def _jsonl(text: str, table: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if line.strip() == "":
             continue
         try:
@@ -86,12 +92,13 @@ def _row(values: Mapping[str, Any], where: str, folder: Path) -> Row:
     paths = [_beside(folder, content), *(_beside(folder, one) for one in styles)]
     out = known.get("out")
     name = f"{Path(content).stem}_{'_'.join(Path(_plain(one)).stem for one in styles)}" if out is None else str(out)
-    if Path(name).is_absolute() or ".." in Path(name).parts:
-        raise InvalidSettings(f"{where}: out is a name within the batch's folder, got {name!r}")
+    if name.strip() in {"", "."} or Path(name).is_absolute() or any(part.startswith(".") for part in Path(name).parts):
+        raise InvalidSettings(f"{where}: out is a name within the batch's folder, without dots before it, got {name!r}")
+    name = str(Path(name))
     suffixes = {*READABLE, ".png"}
     name = name[: -len(Path(name).suffix)] if Path(name).suffix.lower() in suffixes else name
     settings = {key: value for key, value in known.items() if key not in _OWN}
-    return Row(paths[0], tuple(paths[1:]), name[:120], settings)
+    return Row(paths[0], tuple(paths[1:]), name, settings)
 
 
 def _beside(folder: Path, path: str) -> str:
@@ -126,7 +133,8 @@ def _unique(names: Iterable[str]) -> list[str]:
     """cat, cat-2, cat-3: the same ones each time, so that a batch that goes on finds its own."""
     made: list[str] = []
     taken: set[str] = set()
-    for name in names:
+    for whole in names:
+        name = os.fsdecode(os.fsencode(whole)[:_LONGEST_BYTES]) if len(os.fsencode(whole)) > _LONGEST_BYTES else whole
         number, candidate = 1, name
         while candidate.lower() in taken:
             number += 1

@@ -40,7 +40,11 @@ _WORKERS = Annotated[
 _DATABASE = Annotated[
     str | None,
     typer.Option(
-        "--database", help="a queue that other machines work on, too: postgresql://…", metavar="URL", show_default=False
+        "--database",
+        envvar="IMPASTO_DATABASE",
+        help="a queue for several machines: postgresql://…",
+        metavar="URL",
+        show_default=False,
     ),
 ]
 _DATA = Annotated[

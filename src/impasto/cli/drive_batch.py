@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
+import secrets
 import shutil
 import signal
 import sys
@@ -48,24 +49,29 @@ def drive_batch(
     begun = time.monotonic()
     if database is not None and data is None:
         raise InputError("--database is for several machines, which need the files as well; say where with --data")
+    if workers == 0 and database is None:
+        raise InputError("--workers 0 leaves nobody to make them; name the queue that others work on with --database and --data")
     make_folder(folder)
     with _alone(folder), _interruptible() as caught:
         queue = Queue(open_store(folder / ".impasto" if data is None else data), database)
         batch = Batch(rows, folder, queue, given, suffix=suffix)
-        batch.submit()
+        batch.submit(stop=lambda: bool(caught))
         split = share(rows, given, workers)
-        crew = Workers(queue.store.url, queue.database, count=split.workers, threads=split.threads, name=f"batch-{os.getpid()}")
-        if batch.unfinished and split.workers:
+        crew = Workers(
+            queue.store.url, queue.database, count=split.workers, threads=split.threads, name=f"batch-{secrets.token_hex(6)}"
+        )
+        if batch.at_hand and split.workers and not caught:
             crew.start()
         try:
             _follow(batch, caught, shown=not (quiet or as_json), total=len(rows), split=split)
         finally:
             crew.stop()
+            queue.close()
+        if data is None and not batch.unfinished:
+            _clear(folder)
     outcomes = [batch.outcomes[row.name] for row in rows if row.name in batch.outcomes]
     write_report(folder, outcomes, seconds=time.monotonic() - begun, unfinished=batch.unfinished)
     _tell(outcomes, folder, batch.unfinished, quiet=quiet, as_json=as_json)
-    if data is None and not batch.unfinished:
-        shutil.rmtree(folder / ".impasto", ignore_errors=True)  # copies of the inputs, mostly
     if batch.unfinished:
         print(f"impasto: stopped with {batch.unfinished} to go; the same command goes on", file=sys.stderr)
         sys.exit(INTERRUPTED)
@@ -79,8 +85,22 @@ def _alone(folder: Path) -> Iterator[None]:
     try:
         with FileLock(folder / ".impasto" / "lock", timeout=0):
             yield
+        # Behind the lock only what is empty goes.
+        with contextlib.suppress(OSError):
+            if [path.name for path in (folder / ".impasto").iterdir()] == ["lock"]:
+                (folder / ".impasto" / "lock").unlink()
+                (folder / ".impasto").rmdir()
     except Timeout:
         raise InputError(f"another batch is at work in {folder}; wait for it, or choose another folder with -o") from None
+
+
+def _clear(folder: Path) -> None:
+    """Copies of inputs, and the queue of what is done."""
+    for path in (folder / ".impasto").iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path.name != "lock":
+            path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -90,7 +110,8 @@ def _interruptible() -> Iterator[list[int]]:
     def note(number: int, frame: FrameType | None) -> None:
         del frame
         caught.append(number)
-        print("\nstopping: what is at hand is saved", file=sys.stderr)
+        signal.signal(number, signal.SIG_DFL)
+        print("\nstopping: what is at hand is saved; again to stop at once", file=sys.stderr)
 
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -102,21 +123,22 @@ def _interruptible() -> Iterator[list[int]]:
 
 def _follow(batch: Batch, caught: list[int], *, shown: bool, total: int, split: Share) -> None:
     console = Console(stderr=True, quiet=not shown, highlight=False)
-    todo = batch.unfinished
-    console.print(f"{total} pictures, {total - todo} done already{split.words if todo else ''}")
+    todo = batch.at_hand
+    skipped = {name for name, one in batch.outcomes.items() if one.state == "skipped"}
+    console.print(f"{total} pictures, {len(skipped)} done already{split.words if todo else ''}")
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.fields[left]}"))
     with Progress(*columns, console=console, disable=not shown or not console.is_terminal, transient=True) as bars:
         whole = bars.add_task("all", total=total, completed=total - todo, left="")
         each: dict[str, Any] = {}
-        said = set(batch.outcomes)
+        said = set(skipped)
         begun = time.monotonic()
         for jobs in batch.watch(stop=lambda: bool(caught)):
             for name in batch.outcomes.keys() - said:
                 _say(console, batch.outcomes[name])
             said = set(batch.outcomes)
-            ended = todo - batch.unfinished
-            left = "" if not ended else f"about {duration((time.monotonic() - begun) / ended * batch.unfinished)} left"
-            bars.update(whole, completed=total - batch.unfinished, left=left)
+            ended = todo - batch.at_hand
+            left = "" if not ended else f"about {duration((time.monotonic() - begun) / ended * batch.at_hand)} left"
+            bars.update(whole, completed=total - batch.at_hand, left=left)
             _pictures(bars, each, [job for job in jobs if job.state == "running"])
         for name in batch.outcomes.keys() - said:
             _say(console, batch.outcomes[name])
@@ -134,8 +156,8 @@ def _pictures(bars: Progress, each: dict[str, Any], jobs: Sequence[Job]) -> None
 
 
 def _say(console: Console, one: Outcome) -> None:
-    if one.state == "failed":
-        console.print(f"[red]failed[/red]  {escape(one.row.name)}: {escape(one.message or '')}", soft_wrap=True)
+    if one.state in {"failed", "stopped"}:
+        console.print(f"[red]{one.state}[/red]  {escape(one.row.name)}: {escape(one.message or '')}", soft_wrap=True)
     elif one.seconds is not None:
         console.print(f"{duration(one.seconds):>10}  {escape(str(one.picture))}", soft_wrap=True)
 

@@ -68,6 +68,7 @@ def serve(
         str | None,
         typer.Option(
             "--database",
+            envvar="IMPASTO_DATABASE",
             help="queue, as postgresql://… [dim]\\[default: a file in --data][/dim]",
             rich_help_panel=DATA,
             metavar="URL",

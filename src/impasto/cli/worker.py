@@ -14,7 +14,13 @@ from impasto.cli.loading import loading
 _DATA = Annotated[str | None, typer.Option("--data", help="the data location: a folder or an fsspec URL", show_default=False)]
 _DATABASE = Annotated[
     str | None,
-    typer.Option("--database", help="the queue's database, postgresql://… or sqlite:///FILE", metavar="URL", show_default=False),
+    typer.Option(
+        "--database",
+        envvar="IMPASTO_DATABASE",
+        help="the queue's database, postgresql://… or sqlite:///FILE",
+        metavar="URL",
+        show_default=False,
+    ),
 ]
 
 

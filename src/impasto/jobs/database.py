@@ -27,6 +27,8 @@ def database_url(store: Store, given: str | None) -> str:
         return given
     if not isinstance(store, Folder):
         raise InputError("files at a URL are for several machines, which need a database together; name it with --database")
+    if "?" in store.url or "%" in store.url:
+        raise InputError(f"a folder with ? or % in its name cannot hold the queue: {store.url}; choose another one")
     return f"sqlite:///{Path(store.url) / 'queue.sqlite'}"
 
 
@@ -35,9 +37,13 @@ def prepared(url: str) -> dbos.DBOSClient:
     logging.getLogger("dbos").setLevel(logging.ERROR)
     if url.startswith("sqlite:///"):
         # Readers and a writer at once; the file remembers it.
-        with sqlite3.connect(url.removeprefix("sqlite:///"), timeout=30) as connection:
-            connection.execute("PRAGMA journal_mode=WAL")
-        connection.close()
+        file = url.removeprefix("sqlite:///")
+        try:
+            with sqlite3.connect(file, timeout=30) as connection:
+                connection.execute("PRAGMA journal_mode=WAL")
+            connection.close()
+        except sqlite3.Error as error:
+            raise InputError(f"{file} cannot be used as a queue: {error}; name another file, or remove it") from None
     dbos.DBOS.migrate(url)
     client = dbos.DBOSClient(
         system_database_url=url,

@@ -5,9 +5,11 @@ Between segments the run stays in memory, so that a checkpoint is only read afte
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import logging
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -27,7 +29,7 @@ from impasto.errors import (
 from impasto.jobs.request import Request
 from impasto.jobs.store import Folder, Missing, Store, file_key, job_key
 from impasto.jobs.telling import Telling
-from impasto.run import Run
+from impasto.run import Run, Step
 from impasto.run.api import network_for
 from impasto.run.inputs import from_roles, read_input
 from impasto.run.result import result_of
@@ -41,6 +43,7 @@ SEGMENT_S: Final = 30.0
 _CHECKPOINT_SHARE: Final = 0.05
 """Checkpoints take at most about this share of the time, however large they are."""
 
+_LEFT_S: Final = 3600.0
 TRIES: Final = 6
 """How often a worker may be ended between the same two checkpoints before the picture counts as the reason."""
 
@@ -62,8 +65,8 @@ class Painter:
         self._kept = False
         self._checkpoint_cost_s = 0.0
 
-    def segment(self, job: str, request: Request, *, stopped: Callable[[], bool]) -> dict[str, Any]:
-        """Goes on with a job until it is finished, or asked to stop, or a checkpoint is due.
+    def segment(self, job: str, request: Request, *, stopped: Callable[[], bool], mine: Callable[[], bool]) -> dict[str, Any]:
+        """Goes on with a job until it is finished, or asked to stop, or a checkpoint is due; `mine`: whether it may be written.
 
         Returns {"finished": bool}, or {"failure": {"code", "message"}} where another try would fail alike.  Raises Passing.
         """
@@ -72,14 +75,14 @@ class Painter:
             telling = Telling(self._store, job)
             until = time.monotonic() + max(self._segment_s, self._checkpoint_cost_s / _CHECKPOINT_SHARE)
             while not run.finished and not stopped() and time.monotonic() < until:
-                step = run.advance()
+                step = self._advanced(run)
                 telling.step(run, step)
                 if step.note is not None:
                     self._warn(job, step.note)
                 del step  # its picture is not needed while the next one is evaluated
             telling.end(run)
             if not run.finished:
-                self._kept = self._checkpoint(job, run)
+                self._kept = mine() and self._checkpoint(job, run)
             answer |= {"finished": run.finished}
         if "failure" in answer:
             self._forget()
@@ -101,27 +104,49 @@ class Painter:
             answer |= {"made": {"width": width, "height": height, "seconds": round(run.seconds, 2), "loss": loss}}
             answer |= {"warnings": self._warnings(job)}
         self._forget()
-        if "made" in answer:
-            for name in ("checkpoint", "attempts.json"):
-                self._store.remove(job_key(job, name))
         return answer
 
-    def put_away(self, job: str, request: Request) -> dict[str, Any]:
-        """After a job was stopped: its picture so far is kept, and the run is forgotten where a checkpoint has it."""
+    def tidy(self, job: str) -> None:
+        """Removes what a job needs no more when it is finished; what stays takes room only."""
+        for name in ("checkpoint", "attempts.json"):
+            with contextlib.suppress(ImpastoError):
+                self._store.remove(job_key(job, name))
+
+    def sweep(self) -> None:
+        """Removes what killed workers left half-written, an hour ago or more."""
+        if isinstance(self._store, Folder):
+            place = Path(self._store.url) / "temporary"
+            for left in place.iterdir() if place.is_dir() else ():
+                with contextlib.suppress(OSError):
+                    if time.time() - left.stat().st_mtime > _LEFT_S:
+                        shutil.rmtree(left)
+
+    def put_away(self, job: str, request: Request, *, mine: bool) -> dict[str, Any]:
+        """After a job was stopped: its picture so far is kept if it is `mine`, and the run forgotten if a checkpoint has it."""
         if self._live is not None and self._live[0] == job:
-            with _sorted_out() as answer:
-                self._keep_picture(job, self._live[1], request)
-            if self._kept:
+            if mine:
+                with _sorted_out():
+                    self._keep_picture(job, self._live[1], request)
+            if self._kept or not mine:
                 self._forget()
-            return answer
         return {}
+
+    def _advanced(self, run: Run) -> Step:
+        """A step; where it failed on its way, the run is not what it was, and the checkpoint is gone on with."""
+        try:
+            return run.advance()
+        except Exception:
+            self._forget()
+            raise
 
     def _run(self, job: str, request: Request) -> Run:
         if self._live is not None and self._live[0] == job:
             return self._live[1]
         self._forget()
+        self._kept = False
         self._count(job)
-        run = self._from_checkpoint(job) or self._new(request)
+        found = self._from_checkpoint(job)
+        run = self._new(request) if found is None else found
         self._live = (job, run)
         return run
 

@@ -56,7 +56,7 @@ class Queue:
         """`database`: a PostgreSQL or SQLite URL; None is a file in the store's folder.  Raises InputError or Unavailable."""
         self.store = store
         self.database = database_url(store, database)
-        self._client = _answer(lambda: prepared(self.database))
+        self._client = answered(lambda: prepared(self.database))
 
     def close(self) -> None:
         """Gives up the connections."""
@@ -89,8 +89,8 @@ class Queue:
             "authenticated_user": owner,
             "attributes": {"hold": None, "active": None, "facts": dict(facts or {})},
         }
-        _answer(lambda: self._client.enqueue(options, request.model_dump_json()))
-        made = self.get(job)
+        answered(lambda: self._client.enqueue(options, request.model_dump_json()))
+        (made,) = self.find([job])
         if made.request.digest() != request.digest():
             raise Conflict(f"the id {job} is that of another job; use another idempotency key for another picture")
         return made
@@ -101,7 +101,7 @@ class Queue:
 
     def get(self, job: str) -> Job:
         """The job of an id, with its progress.  Raises UnknownJob."""
-        found = _answer(lambda: self._client.list_workflows(workflow_ids=[job], name=WORKFLOW))
+        found = answered(lambda: self._client.list_workflows(workflow_ids=[job], name=WORKFLOW))
         if not found:
             raise UnknownJob(f"there is no job {job}")
         one = self._job(found[0])
@@ -112,7 +112,7 @@ class Queue:
         found = []
         for at in range(0, len(jobs), _PAGE):
             some = list(jobs[at : at + _PAGE])
-            rows = _answer(partial(self._client.list_workflows, workflow_ids=some, name=WORKFLOW))
+            rows = answered(partial(self._client.list_workflows, workflow_ids=some, name=WORKFLOW))
             found += [self._job(row) for row in rows]
         return found
 
@@ -132,7 +132,7 @@ class Queue:
         found: list[Job] = []
         passed = before is None
         for offset in itertools.count(0, _PAGE):
-            rows = _answer(
+            rows = answered(
                 partial(
                     self._client.list_workflows,
                     name=WORKFLOW,
@@ -158,7 +158,7 @@ class Queue:
     def count(self, *, states: Iterable[State], owner: str | None = None) -> int:
         """How many jobs are in those states, without their progress."""
         statuses = sorted({status for state in states for status in _STATUSES[state]})
-        rows = _answer(
+        rows = answered(
             lambda: self._client.list_workflows(
                 name=WORKFLOW,
                 status=statuses,
@@ -181,8 +181,8 @@ class Queue:
         state = self.get(job).state
         if state in {"finished", "failed"}:
             raise Conflict(f"the job is {state}, so there is nothing to {hold}")
-        _answer(lambda: self._client.update_workflow_attributes(job, {"hold": hold}, merge=True))
-        _answer(lambda: self._client.cancel_workflow(job))
+        answered(lambda: self._client.update_workflow_attributes(job, {"hold": hold}, merge=True))
+        answered(lambda: self._client.cancel_workflow(job))
         return self.get(job)
 
     def resume(self, job: str) -> Job:
@@ -192,8 +192,8 @@ class Queue:
             raise Conflict(f"the job is {state}; repeat it, or ask for more iterations")
         if state in {"queued", "running"}:
             return self.get(job)
-        _answer(lambda: self._client.update_workflow_attributes(job, {"reason": None}, merge=True))
-        _answer(lambda: self._client.resume_workflow(job, queue_name=QUEUE))
+        answered(lambda: self._client.update_workflow_attributes(job, {"reason": None}, merge=True))
+        answered(lambda: self._client.resume_workflow(job, queue_name=QUEUE))
         return self.get(job)
 
     def delete(self, job: str) -> None:
@@ -201,7 +201,7 @@ class Queue:
         state = self.get(job).state
         if state in {"queued", "running", "pausing"}:
             raise Conflict(f"the job is {state}; cancel it first")
-        _answer(lambda: self._client.delete_workflow(job))
+        answered(lambda: self._client.delete_workflow(job))
         self.store.remove(job_key(job))
 
     def more(self, job: str, iterations: int, *, owner: str = "") -> Job:
@@ -230,7 +230,7 @@ class Queue:
         self.count(states=("running",))
 
     def _positions(self) -> dict[str, int]:
-        rows = _answer(
+        rows = answered(
             lambda: self._client.list_queued_workflows(
                 queue_name=QUEUE, status=["ENQUEUED", "DELAYED"], load_input=False, load_output=False
             )
@@ -259,7 +259,7 @@ class Queue:
             ended=None if state in {"queued", "running"} else _time(row.completed_at),
             owner=row.authenticated_user or "",
             priority=row.priority or 0,
-            progress=self.progress(row.workflow_id),
+            progress=None if state == "queued" and not row.dequeued_at else self.progress(row.workflow_id),
             failure=None if failure is None else Failure(**failure),
             made=None if made is None else Made(**made),
             warnings=tuple(output.get("warnings", ())),
@@ -294,7 +294,7 @@ def _time(milliseconds: int | None) -> datetime | None:
     return None if milliseconds is None else datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
-def _answer(ask: Callable[[], T]) -> T:
+def answered(ask: Callable[[], T]) -> T:
     """What the database answers; once more after a moment, since a connection may have gone stale.  Raises Unavailable."""
     for wait_s in (0.2, None):
         try:

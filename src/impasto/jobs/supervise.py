@@ -99,14 +99,20 @@ class Workers:
             self._again[at] = now + _AGAIN_S[min(self._deaths[at], len(_AGAIN_S) - 1)]
             self._deaths[at] += 1
         if now >= self._again[at] and not self._ended[at]:
-            self._processes[at], self._begun[at] = self._started(at), now
+            try:
+                self._processes[at], self._begun[at] = self._started(at), now
+            except OSError:  # no memory or no processes left for the moment
+                self._again[at] = now + _AGAIN_S[-1]
 
     def _started(self, at: int) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "impasto", "worker", "--data", self._store_url, "--database", self._database]
+        command = [sys.executable, "-m", "impasto", "worker", "--data", self._store_url]
         command += ["--name", f"{self._name}-{at + 1}", "--parent", str(os.getpid())]
         command += ["--until-idle"] if self._until_idle else []
         command += self._options
-        environment = dict(os.environ)
+        environment = {
+            **os.environ,
+            "IMPASTO_DATABASE": self._database,
+        }  # it may hold a password, and commands are for all to see
         if self._threads is not None:
             environment["OMP_NUM_THREADS"] = str(self._threads)
         # Not in our group: Ctrl-C is ours to take, and theirs to be told of by `stop`.

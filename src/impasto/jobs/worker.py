@@ -25,9 +25,10 @@ from impasto.errors import ImpastoError
 from impasto.evaluate.allocator import keep_freed_memory
 from impasto.jobs.database import APPLICATION, QUEUE, VERSION, WORKFLOW, prepared
 from impasto.jobs.painter import SEGMENT_S, Painter, Passing
+from impasto.jobs.queue import answered
 from impasto.jobs.request import Request
 from impasto.jobs.store import Store
-from impasto.jobs.workers import BEAT_S, Watch, beat, leave
+from impasto.jobs.workers import BEAT_S, DEAD_AFTER_S, Watch, beat, leave
 
 POLL_S: Final = 0.7
 log = logging.getLogger("impasto.worker")
@@ -50,13 +51,16 @@ class Worker:
         self._halt: dict[str, threading.Event] = {}
         self._active: set[str] = set()
         self._to_pause: set[str] = set()
-        self._client = prepared(database)
+        self._client = answered(lambda: prepared(database))
 
     def run(self, *, until_idle: bool = False) -> None:
         """Until SIGTERM or SIGINT (or its parent's end); `until_idle`: or until nothing waits and nothing is at work."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._asked_to_stop)
         keep_freed_memory()
+        self._painter.sweep()
+        with contextlib.suppress(ImpastoError):
+            beat(self._store, self._name, 0)
         self._launch()
         beats = threading.Thread(target=self._beat, daemon=True)
         beats.start()
@@ -111,12 +115,17 @@ class Worker:
         @DBOS.step(name="segment", **steps)
         def segment(job: str, request: str) -> dict[str, Any]:
             wanted = Request.model_validate_json(request)
-            return self._held(lambda: self._painter.segment(job, wanted, stopped=self._stop(job)))
+            stopped, mine = self._stop(job), lambda: self._is_mine(job, "PENDING", "CANCELLED")
+            return self._held(lambda: self._painter.segment(job, wanted, stopped=stopped, mine=mine))
 
         @DBOS.step(name="finish", **steps)
         def finish(job: str, request: str) -> dict[str, Any]:
             wanted = Request.model_validate_json(request)
             return self._held(lambda: self._painter.finish(job, wanted))
+
+        @DBOS.step(name="tidy")
+        def tidy(job: str) -> None:
+            self._painter.tidy(job)
 
         @DBOS.step(name="pause")
         def pause(job: str, reason: str) -> None:
@@ -128,13 +137,16 @@ class Worker:
         def paint(request: str) -> dict[str, Any]:
             job = str(DBOS.workflow_id)
             self._active.add(job)
-            self._say(job, self._name)
+            self._say(job, f"{self._name} {os.getpid()}")
             try:
                 while True:
                     try:
                         answer = segment(job, request)
                         if answer.get("finished"):
-                            return finish(job, request)
+                            answer = finish(job, request)
+                            # Only when it is recorded that the picture is there, its checkpoint is not needed any more.
+                            tidy(job)
+                            return answer
                         if "failure" in answer:
                             return answer
                     except dbos_errors.DBOSMaxStepRetriesExceeded as error:
@@ -147,7 +159,7 @@ class Worker:
             except BaseException:
                 # Cancelled, maybe between two segments; or another worker has it.
                 wanted = Request.model_validate_json(request)
-                self._held(lambda: self._painter.put_away(job, wanted))
+                self._held(lambda: self._painter.put_away(job, wanted, mine=self._is_mine(job, "CANCELLED")))
                 raise
             finally:
                 self._say(job, None)
@@ -165,6 +177,15 @@ class Worker:
             self._client.update_workflow_attributes(job, {"active": active}, merge=True)
         except Exception as error:
             log.warning("the database does not answer: %s", error)
+
+    def _is_mine(self, job: str, *statuses: str) -> bool:
+        """Whether the job is still this worker's: one that slept for a while must not write over what another made."""
+        try:
+            found = self._client.list_workflows(workflow_ids=[job], load_input=False, load_output=False)
+        except Exception as error:
+            log.warning("the database does not answer: %s", error)
+            return True
+        return bool(found) and found[0].status in statuses and found[0].executor_id == self._name
 
     def _stop(self, job: str) -> Callable[[], bool]:
         """Whether the job at hand is to stop: the worker ends, or the job was cancelled, or another worker has it now."""
@@ -187,6 +208,7 @@ class Worker:
     def _beat(self) -> None:
         watch = Watch(self._store)
         orphans: set[str] = set()
+        silent: dict[str, float] = {}
         for count in range(1 << 62):
             if self._stopping.is_set():
                 return
@@ -194,7 +216,7 @@ class Worker:
                 beat(self._store, self._name, count)
                 if count % 3 == 1:
                     orphans = self._orphans(orphans)
-                for worker in watch.dead() if count % 3 == 2 else ():
+                for worker in (*watch.dead(), *self._silent(silent)) if count % 3 == 2 else ():
                     taken = DBOS._recover_pending_workflows([worker])
                     if taken:
                         log.warning("worker %s is gone; %d of its jobs go on here or elsewhere", worker, len(taken))
@@ -219,6 +241,15 @@ class Worker:
             DBOS._recover_pending_workflows([self._name])
             return set()
         return found
+
+    def _silent(self, since: dict[str, float]) -> list[str]:
+        """Workers that have jobs, and never said for DEAD_AFTER_S that they are alive: killed before their first beat."""
+        rows = self._client.list_workflows(status="PENDING", name=WORKFLOW, load_input=False, load_output=False)
+        known, now = set(self._store.names("workers")), time.monotonic()
+        found = {row.executor_id for row in rows if row.executor_id is not None} - known - {self._name}
+        for gone in since.keys() - found:
+            del since[gone]
+        return [worker for worker in found if now - since.setdefault(worker, now) > DEAD_AFTER_S]
 
     def _idle(self) -> bool:
         try:

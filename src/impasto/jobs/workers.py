@@ -31,8 +31,10 @@ def leave(store: Store, worker: str) -> None:
 
 
 def alive(store: Store, worker: str) -> bool:
-    """Whether a worker beat lately, by this machine's clock: to show, not to take its work."""
-    return bool(abs(time.time() - _last(store, worker).get("time", 0)) < DEAD_AFTER_S)
+    """Whether a worker (`NAME`, or `NAME PROCESS` of one start of it) beat lately, by this machine's clock: to show only."""
+    name, _, process = worker.partition(" ")
+    last = _last(store, name)
+    return bool(abs(time.time() - last.get("time", 0)) < DEAD_AFTER_S) and process in {"", str(last.get("process"))}
 
 
 def living(store: Store) -> list[str]:

@@ -73,7 +73,7 @@ class Services:
             made = submit()
         self.metrics.submitted.inc()
         self.hub.look_now()
-        return made
+        return self.queue.get(made.id)  # with its place in the queue
 
     def require_room(self, owner: str) -> None:
         """Raises Problem where the owner has too many jobs on the queue."""
