@@ -19,6 +19,7 @@ const presets = JSON.parse(readFileSync(new URL("./presets.json", import.meta.ur
 const files = new Map();
 const jobs = new Map();
 const keys = new Map();
+let cookie = `impasto=${randomBytes(8).toString("hex")}`;
 const listeners = new Set(); // {job: id or null, send}
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
 const POLICY = "default-src 'self'; img-src 'self' blob: data:; style-src 'self'; script-src 'self'; connect-src 'self'";
@@ -101,7 +102,7 @@ function create(body, parent = null) {
   if (!body.styles?.length) fail(422, "invalid_settings", "at least one style is needed", "styles");
   const settings = resolve(body.settings ?? {});
   const id = randomBytes(5).toString("hex");
-  const styles = body.styles.map(({ file, weight, mask, style_mask }) => ({ id: file, name: files.get(file)?.name ?? "?", weight, mask, style_mask }));
+  const styles = body.styles.map(({ file, weight, mask, style_mask }) => ({ id: file, name: files.get(file)?.name ?? "?", kind: files.get(file)?.kind ?? "picture", weight, mask, style_mask }));
   const job = {
     id, name: body.name ?? `${content?.name ?? "texture"} in ${styles.map(({ name }) => name).join(" and ")}`, state: "queued", created: now(), started: null, ended: null,
     position: null, priority: body.priority ?? 0, content: content ? { id: content.id, name: content.name, width: content.width, height: content.height } : null,
@@ -204,9 +205,9 @@ async function api(request, answer, path, query) {
     const bearer = request.headers.authorization === `Bearer ${secret}`;
     if (path === "/session" && method === "POST") {
       if (!bearer) fail(401, "unauthorized", "the token is not right");
-      return answer.writeHead(204, { "Set-Cookie": "impasto=1; HttpOnly; SameSite=Strict; Path=/" }).end();
+      return answer.writeHead(204, { "Set-Cookie": `${cookie}; HttpOnly; SameSite=Strict; Path=/` }).end();
     }
-    if (!bearer && !/impasto=1/.test(request.headers.cookie ?? "")) fail(401, "unauthorized", "a token is needed");
+    if (!bearer && !(request.headers.cookie ?? "").includes(cookie)) fail(401, "unauthorized", "a token is needed");
   }
   if (path === "/about")
     return json(200, {
@@ -278,7 +279,7 @@ async function api(request, answer, path, query) {
     return answer.writeHead(200, { "Content-Type": "image/svg+xml" }).end(picture(job));
   }
   if (action === "result") {
-    if (!["finished", "paused"].includes(job.state)) fail(409, "conflict", "the job is not finished");
+    if (!["finished", "paused", "cancelled"].includes(job.state)) fail(409, "conflict", "the job is not finished");
     const format = query.get("format");
     return answer.writeHead(200, { "Content-Type": "image/svg+xml", ...(query.get("download") ? { "Content-Disposition": `attachment; filename="${job.name}.${format}"` } : {}) }).end(picture(job));
   }
@@ -330,7 +331,8 @@ createServer(async (request, answer) => {
   const { pathname, searchParams } = new URL(request.url, "http://localhost");
   try {
     if (pathname === "/mock/break") {
-      // as if the server were away for a while
+      // as if the server were started anew and away for a while
+      cookie = `impasto=${randomBytes(8).toString("hex")}`;
       broken = Date.now() + Number(searchParams.get("ms") ?? 3000);
       for (const listener of listeners) listener.end();
       return answer.writeHead(204).end();

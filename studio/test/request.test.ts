@@ -24,6 +24,11 @@ it("only what was changed is sent", () => {
   expect(body.settings).toEqual({ preset: "bold", size: 768 });
 });
 
+it("what was emptied is what the preset says, so it is not sent", () => {
+  const body = jobBody(chosen({ preset: "gatys2015", given: { iterations: null } }), preset("gatys2015"), defaults);
+  expect(body.settings).toEqual({ preset: "gatys2015" });
+});
+
 it("a value that the preset changes can be set back to the default", () => {
   const body = jobBody(chosen({ preset: "bold", given: { strength: 0.5 } }), preset("bold"), defaults);
   expect(body.settings).toEqual({ preset: "bold", strength: 0.5 });
@@ -85,4 +90,7 @@ it("the token leaves the address, and the route stays", () => {
   expect(parse("#/job/7")).toEqual({ view: "job", ids: ["7"] });
   expect(parse("#/compare/1/2")).toEqual({ view: "compare", ids: ["1", "2"] });
   expect(parse("#/elsewhere").view).toBe("nowhere");
+  expect(parse("#/job/%").view).toBe("nowhere");
+  expect(parse("#/job/..%2Fabout").view).toBe("nowhere");
+  expect(splitToken("#token=50%")).toEqual({ token: "50%", rest: "#/" });
 });

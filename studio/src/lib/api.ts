@@ -29,6 +29,7 @@ export interface Progress {
 export interface JobStyle {
   id: string;
   name: string;
+  kind?: "picture" | "style";
   weight: number;
   mask: string | null;
   style_mask: string | null;
@@ -176,6 +177,27 @@ export async function openSession(value: string): Promise<boolean> {
 let unauthorized: () => void = () => {};
 export function onUnauthorized(listener: () => void): void {
   unauthorized = listener;
+}
+
+/** A new cookie, by the token that is kept or by the cookie that still counts. */
+export async function renewSession(): Promise<void> {
+  const bearer = token();
+  try {
+    const answer = await fetch(url("/session"), { method: "POST", headers: bearer ? { Authorization: `Bearer ${bearer}` } : {} });
+    if (answer.status === 401) unauthorized();
+  } catch {
+    // the server is away; who needs it asks again
+  }
+}
+
+/** Renews the cookie only where it counts no more, as after a restart of the server: requests with the token do not show it. */
+export async function checkSession(): Promise<void> {
+  try {
+    const answer = await fetch(url("/presets"), { cache: "no-store" });
+    if (answer.status === 401) await renewSession();
+  } catch {
+    // as above
+  }
 }
 
 export const OFFLINE = "The server does not answer. Check that “impasto serve” is still running, then try again.";

@@ -60,9 +60,9 @@ export class Picked {
     this.gone.abort();
   }
 
-  static known(id: string, name: string, width = 0, height = 0, credit = ""): Picked {
+  static known(id: string, name: string, width = 0, height = 0, credit = "", kind: "picture" | "style" = "picture"): Picked {
     const picked = new Picked();
-    Object.assign(picked, { id, name, width, height, credit, share: 1, src: thumbnail(id, 1024) });
+    Object.assign(picked, { id, name, width, height, credit, kind, share: 1, src: kind === "picture" ? thumbnail(id, 1024) : "" });
     return picked;
   }
 }
@@ -288,7 +288,7 @@ class Form {
     this.content?.drop();
     this.content = job.content ? Picked.known(job.content.id, job.content.name, job.content.width, job.content.height) : null;
     this.styles = job.styles.map((style) => {
-      const picked = Picked.known(style.id, style.name);
+      const picked = Picked.known(style.id, style.name, 0, 0, "", style.kind);
       picked.weight = style.weight;
       picked.mask = knownMask(style.mask);
       picked.styleMask = knownMask(style.style_mask);
@@ -347,9 +347,8 @@ class Form {
       const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "null");
       if (!kept) return;
       const picked = (of: { id: string; name: string; width: number; height: number; credit: string; kind: "picture" | "style"; weight: number; scale: number | null; mask: string | null; styleMask: string | null }) => {
-        const back = Picked.known(of.id, of.name, of.width, of.height, of.credit);
-        Object.assign(back, { kind: of.kind, weight: of.weight, scale: of.scale, mask: knownMask(of.mask), styleMask: knownMask(of.styleMask) });
-        if (of.kind === "style") back.src = "";
+        const back = Picked.known(of.id, of.name, of.width, of.height, of.credit, of.kind);
+        Object.assign(back, { weight: of.weight, scale: of.scale, mask: knownMask(of.mask), styleMask: knownMask(of.styleMask) });
         return back;
       };
       this.content = kept.content ? picked(kept.content) : null;

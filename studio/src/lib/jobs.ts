@@ -16,7 +16,9 @@ export const WORDS: Record<JobState, string> = {
 export const isOver = ({ state }: Job): boolean => state === "finished" || state === "failed" || state === "cancelled";
 export const isBusy = ({ state }: Job): boolean => state === "queued" || state === "running" || state === "pausing" || state === "paused";
 export const hasPicture = (job: Job): boolean => job.result !== null || job.progress?.preview_step != null;
-export const canSave = (job: Job): boolean => job.state === "finished" || (job.state === "paused" && hasPicture(job)) || (job.result !== null && job.state === "cancelled");
+/** A stopped job can be gone on with as a paused one can. */
+export const canAct = (job: Job): boolean => isBusy(job) || job.state === "cancelled";
+export const canSave = (job: Job): boolean => job.state === "finished" || ((job.state === "paused" || job.state === "cancelled") && hasPicture(job));
 
 export function title(job: Job): string {
   if (job.name) return job.name;

@@ -1,6 +1,6 @@
 // Event streams that come back by themselves.
 
-import { url } from "./api";
+import { checkSession, url } from "./api";
 
 class Connection {
   lost = $state(false);
@@ -39,7 +39,7 @@ export function listen(path: string, { events, back, refused }: Handlers): () =>
       // After an answer that is no stream (a proxy's 502, a restart) the browser gives up; then it is on us.
       if (source?.readyState === EventSource.CLOSED) {
         clearTimeout(timer);
-        timer = setTimeout(open, wait);
+        timer = setTimeout(() => void again(), wait);
         wait = Math.min(wait * 2, 10_000);
         refused?.();
       }
@@ -48,6 +48,12 @@ export function listen(path: string, { events, back, refused }: Handlers): () =>
       source.addEventListener(name, (event) => {
         if (!done) handler(JSON.parse((event as MessageEvent).data) as never);
       });
+  }
+
+  /** A stream cannot say that it was refused for its cookie, which a restarted server does not know. */
+  async function again(): Promise<void> {
+    await checkSession();
+    if (!done) open();
   }
 
   open();

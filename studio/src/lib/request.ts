@@ -24,7 +24,7 @@ export function changed(given: Settings, preset: Preset | undefined, defaults: S
   const kept: Settings = {};
   for (const [name, value] of Object.entries(given)) {
     const base = preset && name in preset.values ? preset.values[name] : defaults[name];
-    if (value !== undefined && !same(value, base)) kept[name] = value;
+    if (value != null && !same(value, base)) kept[name] = value;
   }
   if (strengthIsFixed(preset, given)) delete kept.strength;
   return kept;

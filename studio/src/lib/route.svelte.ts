@@ -7,8 +7,18 @@ export interface Route {
   ids: string[];
 }
 
+/** Text that was never encoded, as a lone %, stays as it is. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 export function parse(hash: string): Route {
-  const [view = "", ...ids] = hash.replace(/^#\/?/, "").split("/").filter(Boolean).map(decodeURIComponent);
+  const [view = "", ...ids] = hash.replace(/^#\/?/, "").split("/").filter(Boolean).map(decoded);
+  if (!ids.every((id) => /^[\w-]+$/.test(id))) return { view: "nowhere", ids: [] };
   if (view === "") return { view: "new", ids: [] };
   if (view === "job" && ids.length === 1) return { view: "job", ids };
   if (view === "gallery") return { view: "gallery", ids: [] };
@@ -21,7 +31,7 @@ export function splitToken(hash: string): { token: string | null; rest: string }
   const match = /^#token=([^&]*)&?(.*)$/.exec(hash);
   if (!match) return { token: null, rest: hash };
   const rest = match[2] ?? "";
-  return { token: decodeURIComponent(match[1] ?? ""), rest: rest ? `#/${rest.replace(/^#?\/?/, "")}` : "#/" };
+  return { token: decoded(match[1] ?? ""), rest: rest ? `#/${rest.replace(/^#?\/?/, "")}` : "#/" };
 }
 
 export function takeToken(): string | null {

@@ -1,6 +1,6 @@
 // What the server says once: limits, presets, samples, the schema of the settings.
 
-import { type About, call, type Preset, type Samples, type Settings, words } from "./api";
+import { type About, call, checkSession, type Preset, type Samples, type Settings, words } from "./api";
 import { panels, type Schema } from "./schema";
 
 class Server {
@@ -30,6 +30,14 @@ class Server {
     }
     // without samples everything else still works
     this.samples = await call<Samples>("/samples").catch(() => ({ contents: [], styles: [] }));
+  }
+
+  /** Workers come and go while the page is open. */
+  async look(): Promise<void> {
+    const about = await call<About>("/about").catch(() => null);
+    if (!about) return;
+    this.about = about;
+    if (about.token_needed) await checkSession(); // no stream on this page tells that the server is another one
   }
 }
 
