@@ -113,7 +113,8 @@ class Queue:
         for at in range(0, len(jobs), _PAGE):
             some = list(jobs[at : at + _PAGE])
             rows = answered(partial(self._client.list_workflows, workflow_ids=some, name=WORKFLOW))
-            found += [self._job(row) for row in rows]
+            # Of what waits there is no progress: thousands of files that are not there would be asked for.
+            found += [self._job(row, look=row.status not in _STATUSES["queued"]) for row in rows]
         return found
 
     def jobs(
@@ -128,7 +129,6 @@ class Queue:
         until = None if before is None else self.get(before).created
         # The one to go on behind may have another state by now, so then all are looked at until it is met.
         statuses = None if before is not None else sorted({status for state in states for status in _STATUSES[state]}) or None
-        positions = self._positions()
         found: list[Job] = []
         passed = before is None
         for offset in itertools.count(0, _PAGE):
@@ -150,10 +150,11 @@ class Queue:
                     continue
                 job = self._job(row)
                 if not states or job.state in states:
-                    found.append(replace(job, position=positions.get(job.id)))
+                    found.append(job)
             if len(rows) < _PAGE or len(found) >= limit:
                 break
-        return found[:limit]
+        positions = self._positions()  # now, so that it has all that were found
+        return [replace(job, position=positions.get(job.id)) for job in found[:limit]]
 
     def count(self, *, states: Iterable[State], owner: str | None = None) -> int:
         """How many jobs are in those states, without their progress."""
@@ -238,7 +239,7 @@ class Queue:
         rows.sort(key=lambda row: (row.priority or 0, row.created_at or 0))
         return {row.workflow_id: at for at, row in enumerate(rows, 1)}
 
-    def _job(self, row: dbos.WorkflowStatus) -> Job:
+    def _job(self, row: dbos.WorkflowStatus, *, look: bool = True) -> Job:
         attributes = row.attributes or {}
         output = row.output if isinstance(row.output, dict) else {}
         state = _state(row.status, attributes, output, self.store)
@@ -259,7 +260,7 @@ class Queue:
             ended=None if state in {"queued", "running"} else _time(row.completed_at),
             owner=row.authenticated_user or "",
             priority=row.priority or 0,
-            progress=None if state == "queued" and not row.dequeued_at else self.progress(row.workflow_id),
+            progress=self.progress(row.workflow_id) if look else None,
             failure=None if failure is None else Failure(**failure),
             made=None if made is None else Made(**made),
             warnings=tuple(output.get("warnings", ())),
