@@ -129,6 +129,7 @@ class Queue:
         until = None if before is None else self.get(before).created
         # The one to go on behind may have another state by now, so then all are looked at until it is met.
         statuses = None if before is not None else sorted({status for state in states for status in _STATUSES[state]}) or None
+        earlier = self._positions()
         found: list[Job] = []
         passed = before is None
         for offset in itertools.count(0, _PAGE):
@@ -153,7 +154,8 @@ class Queue:
                     found.append(job)
             if len(rows) < _PAGE or len(found) >= limit:
                 break
-        positions = self._positions()  # now, so that it has all that were found
+        # Once more, since one that was found may have come meanwhile; or gone.
+        positions = earlier | self._positions()
         return [replace(job, position=positions.get(job.id)) for job in found[:limit]]
 
     def count(self, *, states: Iterable[State], owner: str | None = None) -> int:
