@@ -20,7 +20,7 @@ test: $(READY)
 
 # What takes minutes: workers killed at random moments, the page in a browser (Debian's chromium), the API under schemathesis.
 soak: $(READY)
-	OMP_NUM_THREADS=1 IMPASTO_TEST_KILLS=$(KILLS) $(BIN)/python -m pytest -m soak --timeout 1500
+	OMP_NUM_THREADS=1 IMPASTO_TEST_KILLS=$(KILLS) $(BIN)/python -m pytest -m soak --timeout 3000
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -89,17 +89,17 @@ def test_small_pictures_are_made_several_at_a_time(folders: Path) -> None:
     assert share(rows, {}, 3).workers == 3
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(900)
 def test_a_batch_skips_what_is_done_and_goes_on_after_failures_and_interruption(folders: Path) -> None:
     (folders / "photos" / "broken.png").write_text("no picture")
-    options = ("photos", "styles/x.png", "-o", "out", *QUICK, "--iterations", "40", "--workers", "1")
+    options = ("photos", "styles/x.png", "-o", "out", *QUICK, "--iterations", "250", "--workers", "1")
     command = [sys.executable, "-m", "impasto", "batch", *options, "-q"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, env={**os.environ, "OMP_NUM_THREADS": "1"}) as first:
-        end = time.monotonic() + 90
+        end = time.monotonic() + 240
         while not (folders / "out" / "a_x.png.json").exists() and time.monotonic() < end:
             time.sleep(0.05)
         first.send_signal(signal.SIGTERM)
-        assert first.wait(60) in {130, 1}
+        assert first.wait(240) == 130
     made_first = (folders / "out" / "a_x.png").read_bytes()
     facts = batch(*options, code=1)
     assert facts["failed"] == 1 and facts["unfinished"] == 0

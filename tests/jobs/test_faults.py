@@ -19,7 +19,7 @@ from impasto.errors import Unavailable
 from impasto.jobs import Queue, open_store
 from impasto.jobs.store import job_key
 
-pytestmark = [pytest.mark.soak, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(1500)]
 POSTGRES = Path(__file__).parents[2] / "scripts" / "postgres.sh"
 
 
@@ -48,14 +48,14 @@ def test_a_full_disk_is_survived(small_disk: Path, tmp_path: Path, database: str
                 while True:
                     file.write(b"\0" * 4096)
             if url is not None:
-                until(lambda: queue.get(job.id).state == "paused", seconds=240)
+                until(lambda: queue.get(job.id).state == "paused", seconds=480)
                 assert "full" in (queue.get(job.id).reason or "")
                 filler.unlink()
                 queue.resume(job.id)
             else:  # then nobody can even note that it is paused: it goes on by itself
                 time.sleep(15)
                 filler.unlink()
-            until(lambda: ended(queue, job), seconds=240)
+            until(lambda: ended(queue, job), seconds=480)
         assert queue.get(job.id).state == "finished" and store.stamp(job_key(job.id, "result.png")) is not None
 
 
@@ -84,7 +84,7 @@ def test_a_database_that_is_gone_for_a_while_costs_nothing(tmp_path: Path) -> No
                     queue.jobs()
                 time.sleep(3)
                 server("start")
-                until(lambda: ended(queue, job), seconds=240)
+                until(lambda: ended(queue, job), seconds=480)
                 assert workers.alive() == 1 and before is not None
             assert queue.get(job.id).state == "finished" and len(queue.jobs()) == 1
     finally:

@@ -24,7 +24,7 @@ from impasto.jobs.supervise import Workers
 from impasto.manifest import load
 
 KILLS = int(os.environ.get("IMPASTO_TEST_KILLS", "20"))
-LONG_S = 90.0
+LONG_S = 240.0
 
 
 @contextmanager
@@ -53,7 +53,7 @@ def pixels(store: Store, job: Job) -> str:
     return hashlib.sha256(read(store.read(job_key(job.id, "result.png"))).rgb.numpy().tobytes()).hexdigest()
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_jobs_are_made_failed_continued_and_repeated(queue: Queue, tmp_path: Path) -> None:
     store = queue.store
     good = queue.submit(small_request(store, tmp_path))
@@ -86,7 +86,7 @@ def test_jobs_are_made_failed_continued_and_repeated(queue: Queue, tmp_path: Pat
 @pytest.mark.parametrize(
     ("jobs", "kills"), [pytest.param(2, 1, id="once"), pytest.param(10, KILLS, id="often", marks=pytest.mark.soak)]
 )
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(3000)
 def test_killed_workers_lose_nothing(queue: Queue, tmp_path: Path, jobs: int, kills: int) -> None:
     """Each picture equals that of an undisturbed run, pixel by pixel."""
     requests = [small_request(queue.store, tmp_path, seed, iterations=40 * jobs + 20 * seed) for seed in range(jobs)]
@@ -111,7 +111,7 @@ def test_killed_workers_lose_nothing(queue: Queue, tmp_path: Path, jobs: int, ki
     assert len(queue.jobs(limit=100)) == 2 * jobs, "none is done twice"
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_work_of_a_dead_worker_is_taken_over_and_sigterm_saves(queue: Queue, tmp_path: Path) -> None:
     job = queue.submit(small_request(queue.store, tmp_path, iterations=500))
     command = [sys.executable, "-m", "impasto", "worker", "--data", queue.store.url, "--database", queue.database]
@@ -119,7 +119,7 @@ def test_work_of_a_dead_worker_is_taken_over_and_sigterm_saves(queue: Queue, tmp
     with subprocess.Popen([*command, "--checkpoint-every", "1000"], env=environment) as first:
         until(lambda: queue.get(job.id).progress is not None)
         first.send_signal(signal.SIGTERM)
-        assert first.wait(30) == 0
+        assert first.wait(120) == 0
     assert queue.store.stamp(job_key(job.id, "checkpoint")) is not None, "what it had is saved"
     step = queue.get(job.id).progress
     with subprocess.Popen([*command, "--until-idle"], env=environment) as second:

@@ -16,8 +16,9 @@ from impasto.errors import PeerLost
 from impasto.losses import PIXELS
 from impasto.presets import resolve
 from impasto.run import Run, budget, gather
-from impasto.run import resume as resume_module
+from impasto.run import saved as saved_module
 from impasto.run.result import result_of
+from impasto.run.resume import resumed
 from impasto.run.serve import hand_out, joined, serve
 from impasto.run.target import Target
 from impasto.run.to_file import ToFile
@@ -59,8 +60,8 @@ def to_checkpoint(run: Run, picture: Path) -> None:
 
 
 def resume(checkpoint: Path, together: Together | None = None) -> Any:
-    resume_module.network_for = tiny  # type: ignore[assignment]
-    with resume_module.resumed(checkpoint, together=together) as job:
+    saved_module.network_for = tiny  # type: ignore[assignment]
+    with resumed(checkpoint, together=together) as job:
         return finish(job.run)
 
 

@@ -20,7 +20,7 @@ from impasto.errors import CheckpointError, OutputError
 from impasto.images import read
 from impasto.presets import resolve
 from impasto.run import Run, gather, losses_file
-from impasto.run import resume as resume_module
+from impasto.run import saved as saved_module
 from impasto.run.resume import resumed
 from impasto.run.target import Target, check_apart, claim, default_picture
 from impasto.run.to_file import Outcome, ToFile
@@ -37,7 +37,7 @@ def run_of(**values: Any) -> Run:
 
 @pytest.fixture(autouse=True)
 def resume_with_the_tiny_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resume_module, "network_for", lambda settings, _: Vgg(tiny_weights(), pooling=settings.pooling))
+    monkeypatch.setattr(saved_module, "network_for", lambda settings, _: Vgg(tiny_weights(), pooling=settings.pooling))
 
 
 def make(target: Target, *, stop_after: int | None = None, every_s: float = 1e9, **values: Any) -> Outcome:
@@ -92,7 +92,7 @@ def test_an_interrupted_and_resumed_run_equals_the_undisturbed_one(tmp_path: Pat
 def test_a_run_goes_on_in_the_precision_it_began_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     part = make(Target(tmp_path / "a.png"), stop_after=2, precision="auto")
     asked = []
-    monkeypatch.setattr(resume_module, "network_for", lambda _, precision: asked.append(precision) or Vgg(tiny_weights()))
+    monkeypatch.setattr(saved_module, "network_for", lambda _, precision: asked.append(precision) or Vgg(tiny_weights()))
     assert part.checkpoint is not None
     with resumed(part.checkpoint):
         assert asked == ["float32"]  # what auto was then, whatever it would be now
@@ -338,7 +338,7 @@ def test_a_checkpoint_of_other_weights_is_refused(tmp_path: Path, monkeypatch: p
     part = make(Target(tmp_path / "a.png"), stop_after=3)
     assert part.checkpoint is not None
     monkeypatch.setattr(
-        resume_module, "network_for", lambda *_: Vgg(type(tiny_weights())(**{**vars(tiny_weights()), "sha256": "1" * 64}))
+        saved_module, "network_for", lambda *_: Vgg(type(tiny_weights())(**{**vars(tiny_weights()), "sha256": "1" * 64}))
     )
     with pytest.raises(CheckpointError, match="other weights"), resumed(part.checkpoint):
         pass

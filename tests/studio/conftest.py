@@ -69,7 +69,7 @@ def browser() -> Iterator[Browser]:
 def page(browser: Browser, server: Server) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
     made = context.new_page()
-    made.set_default_timeout(60_000)
+    made.set_default_timeout(120_000)
     problems: list[str] = []
     made.on("pageerror", lambda error: problems.append(str(error)))
     made.goto(server.address)
