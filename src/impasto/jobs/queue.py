@@ -304,7 +304,7 @@ def answered(ask: Callable[[], T]) -> T:
             return ask()
         except (SQLAlchemyError, OSError) as error:
             if wait_s is None:
-                logging.getLogger("impasto.jobs").warning("the database does not answer: %s", error)
+                logging.getLogger("impasto.jobs").warning("the database does not answer: %s", str(error).splitlines()[0])
                 raise Unavailable("the queue's database does not answer; try again in a moment") from None
             time.sleep(wait_s)
     raise AssertionError

@@ -176,14 +176,14 @@ class Worker:
         try:
             self._client.update_workflow_attributes(job, {"active": active}, merge=True)
         except Exception as error:
-            log.warning("the database does not answer: %s", error)
+            log.warning("the database does not answer: %s", str(error).partition("\n")[0])
 
     def _is_mine(self, job: str, *statuses: str) -> bool:
         """Whether the job is still this worker's: one that slept for a while must not write over what another made."""
         try:
             found = self._client.list_workflows(workflow_ids=[job], load_input=False, load_output=False)
         except Exception as error:
-            log.warning("the database does not answer: %s", error)
+            log.warning("the database does not answer: %s", str(error).partition("\n")[0])
             return True
         return bool(found) and found[0].status in statuses and found[0].executor_id == self._name
 
@@ -202,7 +202,7 @@ class Worker:
                     halt.set()
                     return
             except Exception as error:
-                log.warning("the database does not answer: %s", error)
+                log.warning("the database does not answer: %s", str(error).partition("\n")[0])
             time.sleep(POLL_S)
 
     def _beat(self) -> None:
