@@ -133,3 +133,47 @@ def test_two_batches_in_one_folder_and_bad_words_are_refused(folders: Path) -> N
     for more, said in (("--format=bmp", "expects png"), ("--database=mysql://x", "--data")):
         ended = subprocess.run([*command, more], capture_output=True, text=True, check=False)
         assert ended.returncode == 2 and said in ended.stderr and "Traceback" not in ended.stderr
+
+
+@pytest.mark.timeout(900)
+def test_other_settings_forget_what_an_earlier_start_wanted(folders: Path) -> None:
+    from impasto.batch import Batch
+    from impasto.jobs import Queue, open_store
+
+    queue = Queue(open_store(folders / "out" / ".impasto"))
+    rows = of_pictures("photos", "styles/x.png")
+    first = Batch(rows, folders / "out", queue, {"size": 48, "iterations": 5000}, suffix=".png")
+    first.submit()
+    second = Batch(rows, folders / "out", queue, {"size": 48, "iterations": 2}, suffix=".png")
+    second.submit()
+    assert queue.count(states=("queued",)) == second.at_hand == 2
+    waiting = queue.jobs(states=("queued",))
+    assert {job.request.settings["iterations"] for job in waiting} == {2}
+    queue.pause(waiting[0].id)
+    (stopped,) = [one for _ in [next(second.watch(stop=lambda: False))] for one in second.outcomes.values()]
+    assert stopped.state == "stopped" and "again to go on" in (stopped.message or "") and second.unfinished == 2
+    queue.close()
+
+
+def test_a_row_that_cannot_be_placed_or_named_fails_alone(folders: Path) -> None:
+    from impasto.batch import Batch, Row
+    from impasto.jobs import Queue, open_store
+
+    queue = Queue(open_store(folders / "out" / ".impasto"))
+    rows = [
+        Row("photos/a.png", ("styles/x.png",), "n" * 250),
+        Row("photos/a.png", ("styles/x.png:0",), "weight"),
+        Row("photos/a.png", ("styles/x.png",), "good"),
+    ]
+    made = Batch(rows, folders / "out", queue, {"size": 48}, suffix=".png")
+    made.submit()
+    assert {name: one.state for name, one in made.outcomes.items()} == {"n" * 250: "failed", "weight": "failed"}
+    assert made.at_hand == 1
+    queue.close()
+    Path("rows.csv").write_text("content,style\na,b.png,styles/x.png\n")
+    with pytest.raises(InvalidSettings, match="more fields"):
+        of_table(Path("rows.csv"))
+    for out in ("", ".impasto/x", "a/../../b"):
+        Path("rows.jsonl").write_text(json.dumps({"content": "photos/a.png", "style": "styles/x.png", "out": out}))
+        with pytest.raises(InvalidSettings, match="within the batch's folder"):
+            of_table(Path("rows.jsonl"))

@@ -125,3 +125,25 @@ def test_work_of_a_dead_worker_is_taken_over_and_sigterm_saves(queue: Queue, tmp
     with subprocess.Popen([*command, "--until-idle"], env=environment) as second:
         assert second.wait(LONG_S) == 0
     assert step is not None and queue.get(job.id).state == "finished"
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1500)
+def test_a_worker_that_slept_writes_over_nothing_and_a_silent_ones_work_is_taken_over(queue: Queue, tmp_path: Path) -> None:
+    job = queue.submit(small_request(queue.store, tmp_path, iterations=800))
+    command = [sys.executable, "-m", "impasto", "worker", "--data", queue.store.url, "--checkpoint-every", "0.5"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "IMPASTO_DATABASE": queue.database}
+    with subprocess.Popen(command, env=environment) as sleeper:
+        until(lambda: queue.get(job.id).progress is not None)
+        sleeper.send_signal(signal.SIGSTOP)
+        with subprocess.Popen([*command, "--until-idle"], env=environment) as other:
+            assert other.wait(600) == 0, "a worker that says nothing for a while is taken for dead"
+        made = pixels(queue.store, job)
+        assert queue.get(job.id).state == "finished"
+        sleeper.send_signal(signal.SIGCONT)
+        time.sleep(6)
+        sleeper.send_signal(signal.SIGTERM)
+        sleeper.wait(240)
+    assert queue.get(job.id).state == "finished" and pixels(queue.store, job) == made
+    assert json.loads(queue.store.read(job_key(job.id, "manifest.json")))["finished"]
+    assert queue.store.stamp(job_key(job.id, "checkpoint")) is None
