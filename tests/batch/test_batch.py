@@ -123,8 +123,6 @@ def test_a_batch_skips_what_is_done_and_goes_on_after_failures_and_interruption(
 def test_two_batches_in_one_folder_and_bad_words_are_refused(folders: Path) -> None:
     from filelock import FileLock
 
-    from impasto.cli.main import app  # noqa: F401 - the command exists
-
     (folders / "out" / ".impasto").mkdir(parents=True)
     command = [sys.executable, "-m", "impasto", "batch", "photos", "styles", "-o", "out"]
     with FileLock(folders / "out" / ".impasto" / "lock"):

@@ -15,7 +15,7 @@ from tests.samples import photo
 from tests.server.faked import TOKEN, TestClient, Work, encoded, job_body, png, send, style_png, submit
 
 from impasto import presets
-from impasto.images import FORMATS, READABLE, read_manifest
+from impasto.images import FORMATS, read_manifest
 from impasto.jobs import Queue
 from impasto.run.start import NAMED
 from impasto.server import schema
@@ -40,7 +40,6 @@ def test_about_says_the_limits_and_whether_anybody_works(client: TestClient, wor
 
 
 def test_formats_are_those_of_the_images_room() -> None:
-    assert set(about.INPUTS) == {*READABLE, ".style"}
     assert set(about.OUTPUTS) <= set(FORMATS)
     assert {FORMATS[extension].name for extension in FORMATS} == {FORMATS[extension].name for extension in about.OUTPUTS}
 

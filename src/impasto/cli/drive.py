@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Literal
 
+from impasto.cli.interrupts import interruptible
 from impasto.cli.options import INTERRUPTED
 from impasto.cli.progress import Progress
 from impasto.errors import InvalidSettings
 from impasto.evaluate.allocator import keep_freed_memory
 from impasto.files import expanded
-from impasto.ranks import asked_for, is_first
+from impasto.ranks import asked_for
 from impasto.run import Run, losses_file, prepare
 from impasto.run.forecast import expected_facts, expected_line, original_line
 from impasto.run.repeat import repeated
@@ -28,26 +27,6 @@ from impasto.settings import Settings
 
 if TYPE_CHECKING:
     from impasto.run.together import Together
-
-
-@contextmanager
-def interruptible() -> Iterator[list[int]]:
-    """Collects Ctrl-C and SIGTERM; a second one ends the process at once."""
-    caught: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        del frame
-        caught.append(number)
-        signal.signal(number, signal.SIG_DFL)
-        if is_first():
-            print("\nstopping after this step, then saving; again to stop at once", file=sys.stderr)
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield caught
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager

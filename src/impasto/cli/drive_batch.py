@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import secrets
-import shutil
-import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
-from filelock import FileLock, Timeout
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from impasto.batch import Batch, Outcome, Row
+from impasto.batch.folder import alone, clear, own_place
 from impasto.batch.report import write_report
 from impasto.batch.share import Share, share
+from impasto.cli.interrupts import interruptible
 from impasto.cli.options import INTERRUPTED
 from impasto.duration import duration
 from impasto.errors import InputError
@@ -52,8 +48,8 @@ def drive_batch(
     if workers == 0 and database is None:
         raise InputError("--workers 0 leaves nobody to make them; name the queue that others work on with --database and --data")
     make_folder(folder)
-    with _alone(folder), _interruptible() as caught:
-        queue = Queue(open_store(folder / ".impasto" if data is None else data), database)
+    with alone(folder), interruptible("stopping: what is at hand is saved") as caught:
+        queue = Queue(open_store(own_place(folder) if data is None else data), database)
         batch = Batch(rows, folder, queue, given, suffix=suffix)
         batch.submit(stop=lambda: bool(caught))
         split = share(rows, given, workers)
@@ -68,7 +64,7 @@ def drive_batch(
             crew.stop()
             queue.close()
         if data is None and not batch.unfinished:
-            _clear(folder)
+            clear(folder)
     outcomes = [batch.outcomes[row.name] for row in rows if row.name in batch.outcomes]
     write_report(folder, outcomes, seconds=time.monotonic() - begun, unfinished=batch.unfinished)
     _tell(outcomes, folder, batch.unfinished, quiet=quiet, as_json=as_json)
@@ -77,48 +73,6 @@ def drive_batch(
         sys.exit(INTERRUPTED)
     if any(one.state == "failed" for one in outcomes):
         sys.exit(1)
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    make_folder(folder / ".impasto")
-    try:
-        with FileLock(folder / ".impasto" / "lock", timeout=0):
-            yield
-        # Behind the lock only what is empty goes.
-        with contextlib.suppress(OSError):
-            if [path.name for path in (folder / ".impasto").iterdir()] == ["lock"]:
-                (folder / ".impasto" / "lock").unlink()
-                (folder / ".impasto").rmdir()
-    except Timeout:
-        raise InputError(f"another batch is at work in {folder}; wait for it, or choose another folder with -o") from None
-
-
-def _clear(folder: Path) -> None:
-    """Copies of inputs, and the queue of what is done."""
-    for path in (folder / ".impasto").iterdir():
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        elif path.name != "lock":
-            path.unlink(missing_ok=True)
-
-
-@contextmanager
-def _interruptible() -> Iterator[list[int]]:
-    caught: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        del frame
-        caught.append(number)
-        signal.signal(number, signal.SIG_DFL)
-        print("\nstopping: what is at hand is saved; again to stop at once", file=sys.stderr)
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield caught
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _follow(batch: Batch, caught: list[int], *, shown: bool, total: int, split: Share) -> None:

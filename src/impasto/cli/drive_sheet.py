@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from impasto.cli.drive import interruptible
+from impasto.cli.interrupts import interruptible
 from impasto.cli.options import INTERRUPTED
 from impasto.evaluate.allocator import keep_freed_memory
 from impasto.files import expanded

@@ -29,7 +29,6 @@ class Workers:
         count: int = 1,
         threads: int | None = None,
         name: str = "local",
-        until_idle: bool = False,
         segment_s: float | None = None,
         json_log: bool = False,
     ) -> None:
@@ -40,9 +39,8 @@ class Workers:
         self._options = [] if segment_s is None else ["--checkpoint-every", str(segment_s)]
         self._options += ["--json-log"] if json_log else []
         self._store_url, self._database, self._count, self._threads = store_url, database, count, threads
-        self._name, self._until_idle = name, until_idle
+        self._name = name
         self._processes: list[subprocess.Popen[bytes] | None] = [None] * count
-        self._ended = [False] * count
         self._deaths = [0] * count
         self._again = [0.0] * count
         self._begun = [0.0] * count
@@ -56,10 +54,6 @@ class Workers:
     def alive(self) -> int:
         """How many run now."""
         return sum(process is not None and process.poll() is None for process in self._processes)
-
-    def idle(self) -> bool:
-        """Whether all ended since there was no more work (`until_idle`)."""
-        return all(self._ended)
 
     def stop(self, timeout_s: float = 60.0) -> None:
         """Asks them to save and end, and waits; ends those that do not in time."""
@@ -88,17 +82,13 @@ class Workers:
     def _look(self, at: int) -> None:
         process, now = self._processes[at], time.monotonic()
         if process is not None:
-            code = process.poll()
-            if code is None or self._ended[at]:
-                return
-            if code == 0 and self._until_idle:
-                self._ended[at] = True
+            if process.poll() is None:
                 return
             self._processes[at] = None
             self._deaths[at] = 0 if now - self._begun[at] > _SETTLED_S else self._deaths[at]
             self._again[at] = now + _AGAIN_S[min(self._deaths[at], len(_AGAIN_S) - 1)]
             self._deaths[at] += 1
-        if now >= self._again[at] and not self._ended[at]:
+        if now >= self._again[at]:
             try:
                 self._processes[at], self._begun[at] = self._started(at), now
             except OSError:  # no memory or no processes left for the moment
@@ -107,7 +97,6 @@ class Workers:
     def _started(self, at: int) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "impasto", "worker", "--data", self._store_url]
         command += ["--name", f"{self._name}-{at + 1}", "--parent", str(os.getpid())]
-        command += ["--until-idle"] if self._until_idle else []
         command += self._options
         environment = {
             **os.environ,

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from impasto import __version__, presets
+from impasto.files import READABLE
 from impasto.jobs.workers import living
 from impasto.server.access import COOKIE, SESSION_S
 from impasto.server.replies import (
@@ -24,8 +25,7 @@ from impasto.server.replies import (
 from impasto.server.schema import HIDDEN, settings_schema
 from impasto.server.services import Here, Owner
 
-INPUTS: Final = (".avif", ".bmp", ".gif", ".heic", ".heif", ".jpeg", ".jpg", ".png", ".style", ".tif", ".tiff", ".webp")
-"""Those of images.READABLE, which would load torch, and style files; a test compares them."""
+INPUTS: Final = (*READABLE, ".style")
 
 OUTPUTS: Final = (".png", ".jpg", ".tif", ".webp")
 
