@@ -23,6 +23,16 @@ let bad = 0;
 
 const jobs = async () => (await (await fetch(`${base}api/v1/jobs`)).json()).jobs;
 
+async function stroke(page) {
+  await page.locator("canvas.ready").waitFor();
+  const box = await page.locator(".frame").boundingBox();
+  await page.mouse.move(box.x + box.width * 0.2, box.y + box.height * 0.3);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.5, box.y + box.height * 0.25, { steps: 12 });
+  await page.mouse.move(box.x + box.width * 0.7, box.y + box.height * 0.5, { steps: 12 });
+  await page.mouse.up();
+}
+
 const VIEWS = {
   async empty() {},
   async filled(page) {
@@ -39,15 +49,32 @@ const VIEWS = {
     await page.getByLabel("Content layers").blur();
     await page.getByLabel("content", { exact: true }).check({ force: true });
   },
+  async texture(page) {
+    await page.getByLabel("None: a texture of the style").check({ force: true });
+    await page.getByRole("button", { name: "Sample style: mosaic" }).click();
+    await page.getByText("about ").first().waitFor();
+  },
+  async texture_error(page) {
+    await VIEWS.texture(page);
+    await page.getByLabel("Width in px").fill("500");
+    await page.getByLabel("Tileable").check();
+    await page.getByText("use size 496x512").first().waitFor();
+  },
+  async texture_job(page) {
+    await VIEWS.texture(page);
+    await page.getByRole("button", { name: "Start" }).click();
+    await page.getByTestId("stage-picture").waitFor();
+    await page.waitForTimeout(2000);
+  },
   async mask(page) {
     await VIEWS.filled(page);
     await page.getByRole("button", { name: /Where it paints \(flow/ }).click();
-    const box = await page.getByTestId("mask-canvas").boundingBox();
-    await page.mouse.move(box.x + box.width * 0.2, box.y + box.height * 0.3);
-    await page.mouse.down();
-    await page.mouse.move(box.x + box.width * 0.5, box.y + box.height * 0.25, { steps: 12 });
-    await page.mouse.move(box.x + box.width * 0.7, box.y + box.height * 0.5, { steps: 12 });
-    await page.mouse.up();
+    await stroke(page);
+  },
+  async mask_zoomed(page) {
+    await VIEWS.mask(page);
+    for (let time = 0; time < 4; time++) await page.getByRole("button", { name: "Zoom in" }).click();
+    await stroke(page);
   },
   async error(page) {
     await page.getByTestId("content-file").setInputFiles({ name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("no picture") });
@@ -117,7 +144,7 @@ try {
         bad += 1;
         console.log(`${name} ${width} ${scheme}: ${problem.message.split("\n").slice(0, 4).join(" | ")}`);
       }
-      await page.screenshot({ path: here(`../shots/${name}-${width}-${scheme}.png`), fullPage: width < 500 && name !== "mask" });
+      await page.screenshot({ path: here(`../shots/${name}-${width}-${scheme}.png`), fullPage: width < 500 && !name.startsWith("mask") });
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       if (wide > 0) { bad += 1; console.log(`${name} ${width}: ${wide} px too wide`); }
       await page.evaluate(() => scrollTo(0, 0));

@@ -125,7 +125,7 @@ function schedule() {
 }
 
 function begin(job) {
-  const levels = levelsOf(shape(job.content, job.settings.size));
+  const levels = levelsOf(shape(job.content ?? files.get(job.styles[0].id), job.settings.size));
   const each = job.settings.iterations ?? 60;
   const steps = levels.length * each;
   Object.assign(job, { state: "running", started: job.started ?? now(), position: null });
@@ -165,7 +165,7 @@ function picture(job) {
   const content = files.get(job.content?.id ?? job.styles[0].id);
   const temple = content.name === "temple";
   const over = temple ? { data: finished, type: "image/jpeg" } : files.get(job.styles[0].id);
-  const { width, height } = content;
+  const [width, height] = job.content ? [content.width, content.height] : shape(content, job.settings.size);
   const image = (file, extra) => `<image width="${width}" height="${height}" preserveAspectRatio="xMidYMid slice" href="data:${file.type};base64,${file.data.toString("base64")}" ${extra}/>`;
   const look = temple ? `opacity="${0.15 + 0.85 * share}"` : `opacity="${0.3 + 0.6 * share}" style="mix-blend-mode:overlay"`;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}">${image(content, "")}${image(over, look)}</svg>`;
@@ -228,7 +228,8 @@ async function api(request, answer, path, query) {
     const body = JSON.parse(await bodyOf(request));
     if (estimating) fail(429, "too_many", "another estimate is being made; try again");
     const settings = resolve(body.settings);
-    const [width, height] = shape(files.get(body.content), settings.size);
+    const [width, height] = shape(files.get(body.content ?? body.styles[0].file), settings.size);
+    if (settings.tileable && (width % 16 || height % 16)) fail(422, "invalid_settings", `a tileable picture's sides must be multiples of 16 px, not ${width}x${height}; use --size ${width - (width % 16)}x${height - (height % 16)}`, "size");
     estimating = true;
     await new Promise((done) => setTimeout(done, 1500));
     estimating = false;

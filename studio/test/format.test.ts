@@ -30,6 +30,11 @@ it("a message becomes a sentence, but a name at its beginning stays as it is", (
   expect(sentence("cat.jpg cannot be read")).toBe("cat.jpg cannot be read");
 });
 
+it("an option of the command line is called as on the page", () => {
+  expect(sentence("sides must be multiples of 16 px, not 50x50; use --size 48x48")).toBe("Sides must be multiples of 16 px, not 50x50; use size 48x48");
+  expect(sentence("leave out --style-scale")).toBe("Leave out style scale");
+});
+
 it("values of settings are readable", () => {
   expect(value(null)).toBe("automatic");
   expect(value({ conv4_2: 0.7, conv3_2: 0.3 })).toBe("conv4_2:0.7, conv3_2:0.3");

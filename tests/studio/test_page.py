@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import re
 import signal
@@ -39,6 +40,11 @@ def chosen(page: Page, folder: Path, *, size: int = 64, iterations: int = 8) -> 
     page.get_by_test_id("style-file").set_input_files(picture(folder, "paint", 2, (60, 90)))
     expect(page.get_by_test_id("style-card")).to_have_count(1)
     page.get_by_label("Size in px").fill(str(size))
+    short(page, iterations)
+
+
+def short(page: Page, iterations: int) -> None:
+    """A run of one level."""
     page.get_by_text("Advanced settings", exact=True).first.click()
     page.get_by_label("Iterations", exact=True).fill(str(iterations))
     page.get_by_label("Levels", exact=True).fill("1")
@@ -108,6 +114,7 @@ def test_a_mask_is_painted_and_counts(page: Page, tmp_path: Path, server: Server
     chosen(page, tmp_path)
     page.get_by_role("button", name=re.compile("Where it paints")).click()
     canvas = page.get_by_test_id("mask-canvas")
+    expect(canvas).to_be_visible()
     box = canvas.bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + box["height"] * 0.5)
@@ -129,6 +136,75 @@ def test_a_mask_is_painted_and_counts(page: Page, tmp_path: Path, server: Server
     assert max(abs(a - b) for a, b in zip(*left, strict=True)) > 24, "where it does, it is painted"
 
 
+def test_a_texture_has_no_content_and_is_downloaded(page: Page, tmp_path: Path) -> None:
+    page.get_by_role("radio", name="None: a texture of the style").check(force=True)
+    expect(page.get_by_test_id("estimate")).to_contain_text("Add a style first")
+    page.get_by_test_id("style-file").set_input_files(picture(tmp_path, "paint", 2, (60, 90)))
+    expect(page.get_by_test_id("style-card")).to_have_count(1)
+    expect(page.get_by_role("slider", name="Strength")).to_have_count(0)
+    expect(page.get_by_role("button", name=re.compile("Where it paints"))).to_have_count(0)
+    short(page, 8)
+    page.get_by_label("Width in px").fill("80")
+    page.get_by_label("Height in px").fill("50")
+    page.get_by_label("Tileable").check()
+    expect(page.get_by_text("multiples of 16 px, not 80x50; use size 80x48")).not_to_have_count(0, timeout=180_000)
+    page.get_by_label("Height in px").fill("48")
+    expect(page.get_by_test_id("estimate")).to_contain_text(re.compile("about .*80 × 48 px"), timeout=180_000)
+    job = started(page)
+    expect(page.get_by_test_id("state")).to_contain_text("finished", timeout=LONG, ignore_case=True)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download PNG").click()
+    download.value.save_as(tmp_path / "texture.png")
+    with Image.open(tmp_path / "texture.png") as made:
+        assert made.size == (80, 48)
+    facts = page.evaluate(f"fetch('/api/v1/jobs/{job}').then(answer => answer.json())")
+    assert facts["content"] is None
+    sent = facts["given"]
+    assert (sent["content_weight"], sent["init"], sent["size"], sent["tileable"]) == (0, "noise", [80, 48], True)
+    page.get_by_role("button", name="Repeat with changes").click()
+    expect(page.get_by_role("radio", name="None: a texture of the style")).to_be_checked()
+    expect(page.get_by_label("Height in px")).to_have_value("48")
+    expect(page.get_by_label("Tileable")).to_be_checked()
+
+
+def test_a_stroke_on_a_zoomed_picture_lands_under_the_pointer(page: Page, tmp_path: Path) -> None:
+    chosen(page, tmp_path)
+    page.get_by_role("button", name=re.compile("Where it paints")).click()
+    canvas = page.get_by_test_id("mask-canvas")
+    expect(canvas).to_be_visible()
+    whole = canvas.bounding_box()
+    assert whole is not None
+    at = (whole["x"] + whole["width"] * 0.7, whole["y"] + whole["height"] * 0.3)
+    page.mouse.move(*at)
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -220)
+    page.keyboard.up("Control")
+    page.get_by_role("button", name="Zoom in").click()
+    page.mouse.move(*at)
+    page.keyboard.down(" ")  # the hand: it must leave no paint behind
+    page.mouse.down()
+    page.mouse.move(at[0] - 40, at[1] + 25, steps=4)
+    page.mouse.up()
+    page.keyboard.up(" ")
+    box = canvas.bounding_box()
+    assert box is not None
+    assert box["width"] > 4 * whole["width"]
+    page.mouse.move(at[0] + 60, at[1] + 10)
+    page.mouse.down()
+    page.mouse.up()
+    page.get_by_role("button", name="Use mask").click()
+    job = started(page)
+    facts = page.evaluate(f"fetch('/api/v1/jobs/{job}').then(answer => answer.json())")
+    answer = page.request.get(f"{page.url.partition('/#')[0]}/api/v1/files/{facts['styles'][0]['mask']}")
+    mask = Image.open(io.BytesIO(answer.body())).convert("L")
+    left, top, right, bottom = mask.point(lambda value: 255 if value > 127 else 0).getbbox()
+    middle = ((left + right) / 2 / mask.width, (top + bottom) / 2 / mask.height)
+    pointer = ((at[0] + 60 - box["x"]) / box["width"], (at[1] + 10 - box["y"]) / box["height"])
+    assert abs(middle[0] - pointer[0]) * mask.width < 1, "px of the mask"
+    assert abs(middle[1] - pointer[1]) * mask.height < 1
+    assert right - left <= 4, "a brush is as wide on the screen as before, so it is finer on the picture"
+
+
 def test_a_lost_server_is_said_and_nothing_accepted_is_lost(page: Page, tmp_path: Path, server: Server) -> None:
     chosen(page, tmp_path, size=128, iterations=120)
     job = started(page)
@@ -147,7 +223,11 @@ def test_nothing_serious_for_those_who_do_not_see_or_point(page: Page, tmp_path:
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
     chosen(page, tmp_path)
     _check(page, "new")
+    page.get_by_role("radio", name="None: a texture of the style").check(force=True)
+    _check(page, "texture")
+    page.get_by_role("radio", name="A photograph").check(force=True)
     page.get_by_role("button", name=re.compile("Where it paints")).click()
+    page.get_by_role("button", name="Zoom in").click()
     _check(page, "mask")
     page.get_by_role("button", name="Cancel").click()
     started(page)

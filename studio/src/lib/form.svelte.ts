@@ -2,9 +2,10 @@
 
 import { ApiError, call, type Job, type JobBody, type Sample, type Settings, thumbnail, upload, url, words } from "./api";
 import { bytes } from "./format";
-import { jobBody, place, strengthIsFixed } from "./request";
+import { type Chosen, jobBody, place, strengthIsFixed } from "./request";
 import { type Mask, png } from "./mask";
 import { server } from "./server.svelte";
+import { asTexture, givenOf, OF_CONTENT, ownBase } from "./texture";
 
 export interface MaskFile {
   id: string | null; // known to the server
@@ -78,6 +79,7 @@ export async function paintedMask(mask: Mask): Promise<MaskFile> {
 
 class Form {
   content = $state.raw<Picked | null>(null);
+  texture = $state(false); // of the style alone; a content that was chosen waits for the way back
   styles = $state.raw<Picked[]>([]);
   colorMask = $state.raw<MaskFile | null>(null);
   start = $state<string | null>(null);
@@ -94,12 +96,17 @@ class Form {
   commonScale = $derived(Number([this.get("style_scale") ?? 1].flat()[0] ?? 1));
 
   base(name: string): unknown {
-    const values = this.chosenPreset?.values ?? {};
+    const values = { ...this.chosenPreset?.values, ...(this.texture ? ownBase(this.chosenPreset) : {}) };
     return name in values ? values[name] : server.defaults[name];
   }
 
   get(name: string): unknown {
     return name in this.given ? this.given[name] : this.base(name);
+  }
+
+  /** Whether a setting has anything to say about the picture that is asked for. */
+  counts(name: string): boolean {
+    return !this.texture || !OF_CONTENT.includes(name);
   }
 
   isChanged(name: string): boolean {
@@ -151,10 +158,17 @@ class Form {
     return null;
   }
 
+  setTexture(on: boolean): void {
+    this.texture = on;
+    this.start = null;
+    this.errors = {};
+  }
+
   setContent(picked: Picked | null): void {
     const before = this.content;
     before?.drop();
     this.content = picked;
+    this.texture = false;
     this.start = null;
     this.clearError("content");
     if (before && picked?.id !== before.id && (this.colorMask || this.styles.some((style) => style.mask))) {
@@ -199,11 +213,11 @@ class Form {
     );
   }
 
-  /** Files that were dropped or pasted beside the wells: the first is the content if there is none, the others are styles. */
+  /** Files that were dropped or pasted beside the wells: the first is the content if one is missing, the others are styles. */
   async addAnywhere(files: File[]): Promise<void> {
     const [first, ...others] = files;
     if (!first) return;
-    if (this.content) await this.addStyles(files);
+    if (this.content || this.texture) await this.addStyles(files);
     else await Promise.all([this.addContent(first), this.addStyles(others)]);
   }
 
@@ -222,39 +236,31 @@ class Form {
   }
 
   body(): JobBody {
-    return jobBody(
-      {
-        content: this.content?.id ?? null,
-        styles: this.styles
-          .filter(({ ready }) => ready)
-          .map(({ id, weight, mask, styleMask }) => ({
-            file: id as string,
-            weight,
-            mask: mask?.id ?? null,
-            styleMask: styleMask?.id ?? null,
-          })),
-        colorMask: this.colorMask?.id ?? null,
-        start: this.start,
-        preset: this.preset,
-        given: this.styles.length > 1 && this.styles.some(({ scale }) => scale !== null) ? { ...this.given, style_scale: this.styles.map(({ scale }) => scale ?? this.commonScale) } : this.given,
-        name: this.name.trim() || undefined,
-      },
-      this.chosenPreset,
-      server.defaults,
-    );
+    const chosen: Chosen = {
+      content: this.content?.id ?? null,
+      styles: this.styles
+        .filter(({ ready }) => ready)
+        .map(({ id, weight, mask, styleMask }) => ({
+          file: id as string,
+          weight,
+          mask: mask?.id ?? null,
+          styleMask: styleMask?.id ?? null,
+        })),
+      colorMask: this.colorMask?.id ?? null,
+      start: this.start,
+      preset: this.preset,
+      given: this.styles.length > 1 && this.styles.some(({ scale }) => scale !== null) ? { ...this.given, style_scale: this.styles.map(({ scale }) => scale ?? this.commonScale) } : this.given,
+      name: this.name.trim() || undefined,
+    };
+    return jobBody(this.texture ? asTexture(chosen, this.chosenPreset) : chosen, this.chosenPreset, server.defaults);
   }
 
-  missing = $derived(
-    !this.styles.length && !this.content
-      ? "Choose content and a style first."
-      : !this.content
-        ? "Choose content first."
-        : !this.styles.length
-          ? "Add a style first."
-          : [this.content, ...this.styles].some((picked) => !picked.ready)
-            ? "Pictures are on their way to the server…"
-            : null,
-  );
+  missing = $derived.by(() => {
+    const content: (Picked | null)[] = this.texture ? [] : [this.content];
+    if (content.includes(null)) return this.styles.length ? "Choose content first." : "Choose content and a style first.";
+    if (!this.styles.length) return "Add a style first.";
+    return [...content, ...this.styles].some((picked) => !picked?.ready) ? "Pictures are on their way to the server…" : null;
+  });
 
   private async sendMask(mask: MaskFile | null, name: string): Promise<MaskFile | null> {
     if (!mask || mask.id || !mask.png) return mask;
@@ -287,6 +293,7 @@ class Form {
   load(job: Job): void {
     this.content?.drop();
     this.content = job.content ? Picked.known(job.content.id, job.content.name, job.content.width, job.content.height) : null;
+    this.texture = job.content === null;
     this.styles = job.styles.map((style) => {
       const picked = Picked.known(style.id, style.name, 0, 0, "", style.kind);
       picked.weight = style.weight;
@@ -306,7 +313,7 @@ class Form {
     const weights = given.style_weights;
     if (Array.isArray(weights)) this.styles.forEach((style, at) => (style.weight = typeof weights[at] === "number" ? weights[at] : style.weight));
     delete given.style_weights;
-    this.given = given;
+    this.given = this.texture ? givenOf(given, this.chosenPreset) : given;
     this.name = "";
     this.errors = {};
     this.notice = `Loaded from “${job.name || job.id}”. Change what you like, then start.`;
@@ -328,6 +335,7 @@ class Form {
     });
     const kept = {
       content: this.content?.ready ? plain(this.content) : null,
+      texture: this.texture,
       styles: this.styles.filter(({ ready }) => ready).map(plain),
       colorMask: this.colorMask?.id ?? null,
       start: this.start,
@@ -354,7 +362,7 @@ class Form {
       this.content = kept.content ? picked(kept.content) : null;
       this.styles = kept.styles.map(picked);
       this.colorMask = knownMask(kept.colorMask);
-      Object.assign(this, { start: kept.start, preset: kept.preset, given: kept.given, name: kept.name });
+      Object.assign(this, { texture: kept.texture === true, start: kept.start, preset: kept.preset, given: kept.given, name: kept.name });
     } catch {
       // from another version of the page
     }
@@ -364,6 +372,7 @@ class Form {
     this.content?.drop();
     for (const style of this.styles) style.drop();
     this.content = null;
+    this.texture = false;
     this.styles = [];
     this.colorMask = null;
     this.start = null;
@@ -375,7 +384,7 @@ class Form {
   }
 
   get untouched(): boolean {
-    return !this.content && !this.styles.length && !Object.keys(this.given).length && this.preset === "impasto" && !this.name;
+    return !this.content && !this.texture && !this.styles.length && !Object.keys(this.given).length && this.preset === "impasto" && !this.name;
   }
 }
 

@@ -33,9 +33,10 @@ export function number(value: number, digits = 3): string {
   return String(Number(value.toPrecision(digits)));
 }
 
-/** A server's one-line message begins small, as on the command line; on a page it is a sentence. */
+/** A server's one-line message begins small and names options, as on the command line; on a page it is a sentence about settings. */
 export function sentence(text: string): string {
-  return /^[a-zà-ÿ]+(?![\w.:])/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
+  const plain = text.replace(/(?<!\S)--([a-z][a-z-]*)/g, (_, option: string) => option.replaceAll("-", " "));
+  return /^[a-zà-ÿ]+(?![\w.:])/.test(plain) ? plain.charAt(0).toUpperCase() + plain.slice(1) : plain;
 }
 
 export function when(iso: string, now = new Date()): string {

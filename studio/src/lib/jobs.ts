@@ -27,11 +27,12 @@ export function title(job: Job): string {
 }
 
 export function summary(job: Job): string {
-  const { preset, size, strength, color } = job.settings;
+  const { preset, size, strength, color, tileable } = job.settings;
   return [
     preset,
     job.result ? `${job.result.width} × ${job.result.height} px` : sizeOf(size),
-    typeof strength === "number" ? `strength ${Number(strength.toFixed(2))}` : "",
+    job.content ? "" : tileable ? "tileable texture" : "texture",
+    job.content && typeof strength === "number" ? `strength ${Number(strength.toFixed(2))}` : "",
     color && color !== "style" ? `colour ${color}` : "",
   ]
     .filter(Boolean)
