@@ -6,7 +6,7 @@ Averaging over the n = H·W positions lets the style picture have any size; for 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import torch
@@ -57,6 +57,27 @@ def gram_distance(generated: Tensor, style: Tensor) -> Tensor:
     return (generated - style).square().sum((-2, -1)) / (4 * channels**2)
 
 
+class _Distance(torch.autograd.Function):
+    """gram_distance(total / count, style) of matrices [C, C], with three passes over them there and one back.
+
+    They are small, but the kernels of a convolution drive them out of the caches, and with small pictures each pass shows.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, total: Tensor, style: Tensor, count: float) -> Tensor:
+        away = torch.sub(total, style, alpha=count)
+        ctx.save_for_backward(away)
+        ctx.scale = 1 / (4 * style.shape[0] ** 2 * count**2)
+        found: Tensor = torch.dot(away.view(-1), away.view(-1)) * ctx.scale
+        return found
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None]:
+        (away,) = ctx.saved_tensors
+        return away * (2 * ctx.scale * upstream), None, None
+
+
 def style_loss(generated: Tensor, style: Tensor) -> Tensor:
     """J_style at one layer of features [B, C, H, W] and [B or 1, C, H', W'] → scalar, averaged over the batch."""
     return gram_distance(gram_matrix(generated), gram_matrix(style)).mean()
@@ -72,6 +93,7 @@ class GramTerm:
     layer: str
     target: Tensor
     guide: Tensor | None = None
+    _converted: dict[torch.dtype, Tensor] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def measure(self, features: Tensor, weight: Tensor | None = None) -> Statistic:
         """(Σ w f fᵀ, Σ w) over the positions of features [1, C, H, W]."""
@@ -81,11 +103,19 @@ class GramTerm:
 
     def score(self, total: Statistic) -> Tensor:
         """Σ (G − target)² / (4·C²)."""
-        return self.distance(total.mean())
+        found: Tensor = _Distance.apply(total.total, self._target(total.total.dtype), total.count)  # type: ignore[no-untyped-call]
+        return found
 
     def distance(self, gram: Tensor) -> Tensor:
         """Of an averaged Gram matrix [C, C] to the target."""
         return gram_distance(gram, self.target)
+
+    def _target(self, dtype: torch.dtype) -> Tensor:
+        if self.target.dtype == dtype:
+            return self.target
+        if dtype not in self._converted:
+            self._converted[dtype] = self.target.to(dtype)
+        return self._converted[dtype]
 
     def part(self, rows: slice, columns: slice) -> GramTerm:
         """The term for some rows and columns: itself, since a Gram matrix knows no positions, but for those of a guide."""

@@ -1,10 +1,12 @@
 """The products that statistics of features are made of, as 1×1 convolutions where those are faster.
 
 On x86 PyTorch multiplies matrices with MKL, which uses half of what AMD's processors can do, and convolves with oneDNN, which
-does not: 1.9 to 2.3 times as fast there, as exact (benchmarks/results/2026-11-26-amd-epyc-2-cores-products.md).
+does not: 1.5 to 2.3 times as fast there, as exact (benchmarks/results/2026-11-26-amd-epyc-2-cores-products.md).
 """
 
 from __future__ import annotations
+
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -18,10 +20,20 @@ def outer_sum(features: Tensor) -> Tensor:
         return torch.bmm(rows, rows.transpose(1, 2))
     # What a 1×1 kernel's gradient is: the products of what comes in with what goes back, summed over positions.
     kernel = features.new_empty(features.shape[1], features.shape[1], 1, 1)
-    _, found, _ = torch.ops.aten.convolution_backward(
-        features, features, kernel, None, [1, 1], [0, 0], [1, 1], False, [0, 0], 1, [False, True, False]
-    )
-    return found.view(1, features.shape[1], features.shape[1])  # type: ignore[no-any-return]
+    found: Tensor = torch.ops.aten.convolution_backward(
+        features,
+        features,
+        kernel,
+        None,
+        stride=[1, 1],
+        padding=[0, 0],
+        dilation=[1, 1],
+        transposed=False,
+        output_padding=[0, 0],
+        groups=1,
+        output_mask=[False, True, False],
+    )[1]
+    return found.view(1, features.shape[1], features.shape[1])
 
 
 def at_each_position(matrix: Tensor, features: Tensor) -> Tensor:
@@ -40,7 +52,10 @@ def _convolves(features: Tensor) -> bool:
         and features.dtype == torch.float32
         and features.shape[0] == 1
         and features.is_contiguous(memory_format=torch.channels_last)
-        and torch.backends.mkl.is_available()
-        and torch.backends.mkldnn.is_available()
-        and torch.backends.mkldnn.enabled  # type: ignore[attr-defined]
+        and _both_libraries()
     )
+
+
+@cache
+def _both_libraries() -> bool:
+    return bool(torch.backends.mkl.is_available() and torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
