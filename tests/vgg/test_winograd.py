@@ -70,8 +70,9 @@ def threads():
 
 @needs_library
 @pytest.mark.parametrize("pool", [False, True])
-def test_any_number_of_threads_gives_the_same_bits(threads, pool):
-    kernel, bias, x = example(37, 41, channels_in=64)
+@pytest.mark.parametrize(("side", "channels"), [(37, 64), (9, 256)])  # many blocks, and one that threads share by its channels
+def test_any_number_of_threads_gives_the_same_bits(threads, pool, side, channels):
+    kernel, bias, x = example(side, 41, channels_in=64, channels_out=channels)
     conv, results = Winograd(kernel, bias), []
     x.requires_grad_()
     for number in (1, 2, 5):
@@ -162,3 +163,14 @@ def test_vgg_has_the_features_and_gradients_of_pytorchs_convolutions(monkeypatch
     for layer in layers:
         assert (ours[layer] - theirs[layer]).norm() < 1e-5 * theirs[layer].norm()
     assert (gradient - expected).norm() < 1e-3 * expected.norm()
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 8, 64])
+@pytest.mark.parametrize("tiles", [1, 5, 12, 48, 176, 5000])
+@pytest.mark.parametrize("channels", [32, 64, 512])
+def test_every_thread_has_work_where_there_is_enough(threads, tiles, channels):
+    block, parts, busy = winograd._shares(tiles, channels, channels, threads, 6)
+    assert block % 6 == 0 and 1 <= parts <= max(1, channels // 64)
+    items = -(-tiles // block) * parts
+    assert busy <= items and busy <= threads
+    assert busy == threads or items == -(-tiles // 6) * parts

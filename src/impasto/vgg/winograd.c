@@ -6,8 +6,10 @@
 
    Tiles are taken in blocks small enough for the caches; a block is transformed, multiplied, transformed back and finished (bias,
    ReLU, 2x2 max pooling) before the next, so that nothing but input and output touches memory.  A tile's sums have a fixed order, so
-   the result does not depend on blocks or threads.  Threads share a job and take blocks from it until none is left. */
+   the result does not depend on blocks or threads.  Threads share a job and take items from it until none is left: a block, or where
+   there are too few blocks for all threads, one for some of its output channels, which reads only their kernels. */
 #include <stdatomic.h>
+#include <stddef.h>
 
 #include "vector.h"
 
@@ -31,6 +33,7 @@ typedef struct {
     mark *y_mark;       /* of y's shape, or NULL */
     int32_t height, width, channels_in, channels_out;
     int32_t x_is, y_is, block;
+    int32_t parts; /* of the output channels, that are items of their own */
     int32_t first_row, last_row; /* only the outputs (of a PLAIN or RELU y's rows) first_row .. last_row - 1, multiples of 4 or the end */
     _Atomic int32_t next;
 } job;
@@ -117,11 +120,12 @@ INLINE void tile_in(const job *j, const int x_is, int ty, int tx, float *v, int6
     }
 }
 
-/* The 4x4 outputs of a tile from its products p[frequency * stride + channel]: back, bias, ReLU, pooling; cut at the border. */
-INLINE void tile_out(const job *j, const int y_is, int ty, int tx, const float *p, int64_t stride) {
+/* The 4x4 outputs of a tile, channels from .. to - 1, from its products p[frequency * stride + channel]: back, bias, ReLU, pooling;
+   cut at the border. */
+INLINE void tile_out(const job *j, const int y_is, int ty, int tx, const float *p, int64_t stride, int from, int to) {
     const int channels = j->channels_out, height = j->height, width = j->width;
     const int rows = height - ty * M < M ? height - ty * M : M, columns = width - tx * M < M ? width - tx * M : M;
-    for (int k = 0; k < channels; k += VL) {
+    for (int k = from; k < to; k += VL) {
         vec half[M][N], y[M][M];
         const vec bias = j->bias ? load(j->bias + k) : (vec){0};
 #pragma GCC unroll 6
@@ -170,8 +174,9 @@ INLINE void tile_out(const job *j, const int y_is, int ty, int tx, const float *
     }
 }
 
-/* p[MR][NR] = v[MR][depth] . u[depth][NR], added to p unless it is the first part of the depth. */
-INLINE void product(const float *v, int64_t v_row, const float *u, float *p, int64_t p_row, int depth, int first) {
+/* p[MR][NR] = v[MR][depth] . u[depth][NR], added to p unless it is the first part of the depth; meanwhile the panel `ahead` comes into
+   the second cache, unless it is NULL. */
+INLINE void product(const float *v, int64_t v_row, const float *u, const float *ahead, float *p, int64_t p_row, int depth, int first) {
     vec sum[MR][2];
 #pragma GCC unroll 12
     for (int i = 0; i < MR; i++) {
@@ -180,6 +185,10 @@ INLINE void product(const float *v, int64_t v_row, const float *u, float *p, int
     }
     for (int c = 0; c < depth; c++) {
         vec u0 = load(u + c * NR), u1 = load(u + c * NR + VL);
+        if (ahead) {
+            __builtin_prefetch(ahead + c * NR, 0, 2);
+            if (sizeof(float) * NR > 64) __builtin_prefetch(ahead + c * NR + VL, 0, 2);
+        }
 #pragma GCC unroll 12
         for (int i = 0; i < MR; i++) {
             float s = v[i * v_row + c];
@@ -194,24 +203,35 @@ INLINE void product(const float *v, int64_t v_row, const float *u, float *p, int
     }
 }
 
-/* P[rows][out] = V[rows][in] . U, rows a multiple of MR; a panel of U, DEPTH deep, stays in the first cache for all rows. */
-static __attribute__((noinline)) void products(const float *v, const float *u, float *p, int rows, int in, int out) {
-    for (int c = 0; c < in; c += DEPTH)
-        for (int k = 0; k < out; k += NR)
-            for (int i = 0; i < rows; i += MR)
-                product(v + (int64_t)i * in + c, in, u + (int64_t)k * in + (int64_t)c * NR, p + (int64_t)i * out + k, out,
-                        in - c < DEPTH ? in - c : DEPTH, c == 0);
+/* P[rows][out] = V[rows][in] . U in the columns from .. to - 1, rows a multiple of MR; a panel of U, DEPTH deep, stays in the first
+   cache for all rows. */
+static __attribute__((noinline)) void products(const float *v, const float *u, float *p, int rows, int in, int out, int from, int to) {
+    for (int c = 0; c < in; c += DEPTH) {
+        const int depth = in - c < DEPTH ? in - c : DEPTH;
+        for (int k = from; k < to; k += NR) {
+            const float *panel = u + (int64_t)k * in + (int64_t)c * NR;
+            for (int i = 0; i < rows; i += MR) {
+                const float *left = v + (int64_t)i * in + c;
+                float *sums = p + (int64_t)i * out + k;
+                /* Once the panel is in the first cache, memory is free to bring the next one. */
+                if (i == MR) product(left, in, panel, panel + (int64_t)in * NR, sums, out, depth, c == 0);
+                else product(left, in, panel, NULL, sums, out, depth, c == 0);
+            }
+        }
+    }
 }
 
-/* Takes blocks of the job until none is left.  scratch: 36 (block (channels_in + channels_out) + 32) floats, one such for each thread. */
+/* Takes items of the job until none is left.  scratch: 36 (block (channels_in + channels_out) + 32) floats, one such for each thread. */
 void winograd_run(job *j, float *scratch) {
     const int in = j->channels_in, out = j->channels_out, block = j->block;
     const int across = (j->width + M - 1) / M, start = j->first_row / M * across, tiles = (j->last_row + M - 1) / M * across;
     const int64_t v_stride = (int64_t)block * in + 16, p_stride = (int64_t)block * out + 16; /* + a line: no two frequencies in one cache set */
     float *v = scratch, *p = scratch + FREQUENCIES * v_stride;
     for (;;) {
-        const int first = start + atomic_fetch_add(&j->next, 1) * block;
+        const int item = atomic_fetch_add(&j->next, 1), part = item % j->parts;
+        const int first = start + item / j->parts * block;
         if (first >= tiles) return;
+        const int from = out / NR * part / j->parts * NR, to = out / NR * (part + 1) / j->parts * NR;
         const int count = tiles - first < block ? tiles - first : block;
         for (int t = 0; t < count; t++) {
             const int ty = (first + t) / across, tx = (first + t) % across;
@@ -221,13 +241,14 @@ void winograd_run(job *j, float *scratch) {
             else tile_in(j, RELU_POOL, ty, tx, here, v_stride);
         }
         for (int f = 0; f < FREQUENCIES; f++)
-            products(v + f * v_stride, j->u + (int64_t)f * in * out, p + f * p_stride, (count + MR - 1) / MR * MR, in, out);
+            products(v + f * v_stride, j->u + (int64_t)f * in * out, p + f * p_stride, (count + MR - 1) / MR * MR, in, out,
+                     from, to);
         for (int t = 0; t < count; t++) {
             const int ty = (first + t) / across, tx = (first + t) % across;
             const float *here = p + (int64_t)t * out;
-            if (j->y_is == PLAIN) tile_out(j, PLAIN, ty, tx, here, p_stride);
-            else if (j->y_is == RELU) tile_out(j, RELU, ty, tx, here, p_stride);
-            else tile_out(j, RELU_POOL, ty, tx, here, p_stride);
+            if (j->y_is == PLAIN) tile_out(j, PLAIN, ty, tx, here, p_stride, from, to);
+            else if (j->y_is == RELU) tile_out(j, RELU, ty, tx, here, p_stride, from, to);
+            else tile_out(j, RELU_POOL, ty, tx, here, p_stride, from, to);
         }
     }
 }
@@ -253,6 +274,6 @@ void winograd_pack(const float *g, float *u, int in, int out, int transposed, in
 }
 
 /* What the caller must know: a number that changes with job's layout, the multiple of channels needed, the rows of a register tile. */
-int winograd_version(void) { return 2; }
+int winograd_version(void) { return 3; }
 int winograd_channels(void) { return NR; }
 int winograd_rows(void) { return MR; }

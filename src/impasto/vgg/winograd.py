@@ -21,20 +21,22 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Of the compiled library's interface; another one is not used."""
 
 _PLAIN, _RELU, _RELU_POOL = 0, 1, 2
 _FREQUENCIES = 36
 _TILE_PX = 4
 _MOST_CHANNELS = 2048
+_BLOCKS_A_THREAD = 4  # from which on it matters little that one thread has a block more than another
+_LEAST_CHANNELS = 64  # of an item: below, what it must read of the picture weighs more than what it computes
 
 
 class _Job(ctypes.Structure):
     _fields_ = [
         *((name, ctypes.c_void_p) for name in ("x", "x_mark", "u", "bias", "y", "y_mark")),
-        *((name, ctypes.c_int32) for name in ("height", "width", "channels_in", "channels_out", "x_is", "y_is", "block")),
-        *((name, ctypes.c_int32) for name in ("first_row", "last_row", "next")),
+        *((name, ctypes.c_int32) for name in ("height", "width", "channels_in", "channels_out", "x_is", "y_is")),
+        *((name, ctypes.c_int32) for name in ("block", "parts", "first_row", "last_row", "next")),
     ]
 
 
@@ -211,10 +213,7 @@ def _rows(x: _Side, y: _Side, u: Tensor, bias: Tensor | None, *, size: tuple[int
     height, width = size
     channels_in, channels_out = x.values.shape[0], y.values.shape[0]
     tiles = -(-(rows[1] - rows[0]) // _TILE_PX) * -(-width // _TILE_PX)
-    threads = min(torch.get_num_threads(), tiles)
-    # Large kernels are read once a block, so blocks are large there; where the kernels are small, blocks stay in the cache.
-    most = max(1, round(12 * (channels_in * channels_out) ** 0.5 / 64))
-    block = -(-min(most, -(-tiles // threads)) // found.rows) * found.rows
+    block, parts, threads = _shares(tiles, channels_in, channels_out, torch.get_num_threads(), found.rows)
     scratch_floats = _FREQUENCIES * (block * (channels_in + channels_out) + 32)
     job = _Job(
         x.at(),
@@ -230,10 +229,32 @@ def _rows(x: _Side, y: _Side, u: Tensor, bias: Tensor | None, *, size: tuple[int
         x.kind,
         y.kind,
         block,
+        parts,
         *rows,
         0,
     )
     on_threads(lambda _: found.functions.winograd_run(ctypes.byref(job), _at(_scratch(scratch_floats))), threads)
+
+
+def _shares(tiles: int, channels_in: int, channels_out: int, threads: int, unit: int) -> tuple[int, int, int]:
+    """Tiles a block, a multiple of `unit`; parts of the output channels that each block is cut into; threads that get something.
+
+    Large kernels are read once a block, so blocks are large there; where the kernels are small, blocks stay in the cache.  Where
+    there is not a block for each thread, as in deep layers of small pictures, threads take channels of one, and so share the
+    reading of the kernels, which takes longest there.
+    """
+    blocks = _ceil(tiles, max(1, round(12 * (channels_in * channels_out) ** 0.5 / 64)))
+    parts = 1
+    if blocks < _BLOCKS_A_THREAD * threads and blocks % threads != 0:
+        parts = max(1, min(threads, channels_out // _LEAST_CHANNELS))
+    if blocks * parts < threads:
+        blocks = min(tiles, _ceil(threads, parts))
+    block = _ceil(_ceil(tiles, blocks), unit) * unit
+    return block, parts, min(threads, _ceil(tiles, block) * parts)
+
+
+def _ceil(count: int, size: int) -> int:
+    return -(-count // size)
 
 
 def here() -> Library:
