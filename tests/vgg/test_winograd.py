@@ -168,9 +168,9 @@ def test_vgg_has_the_features_and_gradients_of_pytorchs_convolutions(monkeypatch
 @pytest.mark.parametrize("threads", [1, 2, 3, 8, 64])
 @pytest.mark.parametrize("tiles", [1, 5, 12, 48, 176, 5000])
 @pytest.mark.parametrize("channels", [32, 64, 512])
-def test_every_thread_has_work_where_there_is_enough(threads, tiles, channels):
-    block, parts, busy = winograd._shares(tiles, channels, channels, threads, 6)
-    assert block % 6 == 0 and 1 <= parts <= max(1, channels // 64)
-    items = -(-tiles // block) * parts
-    assert busy <= items and busy <= threads
-    assert busy == threads or items == -(-tiles // 6) * parts
+@pytest.mark.parametrize("unit", [6, 12])
+def test_every_thread_has_work_where_there_is_enough(threads, tiles, channels, unit):
+    block, parts, busy = winograd._shares(tiles, channels, channels, threads, unit)
+    assert block % unit == 0 and 1 <= parts <= max(1, channels // 64)
+    assert busy <= -(-tiles // block) * parts
+    assert busy == min(threads, -(-tiles // unit) * max(1, channels // 64))
