@@ -1,4 +1,4 @@
-"""How long J and its gradient take: of this checkout in each precision, and of other checkouts, `python -m benchmarks.evaluation`.
+"""How long J and its gradient take: of each precision, and of other checkouts, `python -m benchmarks.evaluation`.
 
     python -m benchmarks.evaluation --sizes 128x85 512x384 --against ../older-checkout   # with its libraries built
 

@@ -58,11 +58,11 @@ class InvalidSettings(InputError):
 class UnknownName(InvalidSettings):
     """A name that does not exist; the message proposes the nearest ones."""
 
-    def __init__(self, kind: str, name: str, valid: Iterable[str]) -> None:
+    def __init__(self, kind: str, name: str, valid: Iterable[str], **data: object) -> None:
         names = list(valid)
         near = difflib.get_close_matches(name, names, n=2, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}?" if near else f"choose from {', '.join(names)}"
-        super().__init__(f"there is no {kind} {name!r}; {hint}", kind=kind, name=name, valid=names)
+        super().__init__(f"there is no {kind} {name!r}; {hint}", kind=kind, name=name, valid=names, **data)
 
 
 class WeightsError(InputError):

@@ -24,6 +24,7 @@ from pydantic import (
 )
 
 from impasto.errors import InvalidSettings, UnknownName
+from impasto.layers import DEPTHS, canonical_layer, layer_names
 
 DEFAULT_STRENGTH = 0.5
 FIVE_STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
@@ -259,6 +260,17 @@ class Settings(BaseModel):
         return value
 
     @model_validator(mode="after")
+    def _layers_exist(self) -> Settings:
+        # A weights file may be of any of the networks, until it is read: the deepest has the layers of all.
+        network = self.network if self.network in DEPTHS else "vgg19"
+        names = layer_names(DEPTHS[network])
+        for setting in ("content_layers", "style_layers"):
+            for layer in getattr(self, setting):
+                if layer not in names:
+                    raise UnknownName(f"layer of {network}", layer, names, setting=setting)
+        return self
+
+    @model_validator(mode="after")
     def _there_is_something_to_do(self) -> Settings:
         alpha, beta, _ = self.term_weights()
         if not (alpha and self.content_layers) and not (beta and self.style_layers):
@@ -310,11 +322,6 @@ STYLE_TO_CONTENT = 35.0
 
 VARIATION = 0.05
 """v: γ at strength 0.5, likewise: it takes the grain off smooth areas and leaves strokes alone."""
-
-
-def canonical_layer(name: str) -> str:
-    """`relu4_2` means `conv4_2`: both name the activation after the ReLU."""
-    return "conv" + name[4:] if name.startswith("relu") else name
 
 
 def parse(values: Mapping[str, Any]) -> Settings:

@@ -205,6 +205,7 @@ def test_what_cannot_be_is_refused_by_its_name(shared: TestClient) -> None:
         "preset": {"settings": {"preset": "portrai"}},
         "strenght": {"settings": {"strenght": 0.5}},
         "size": {"settings": {"size": 1e9}},
+        "style_layers": {"settings": {"style_layers": {"conv4_9": 1}}},
         "styles": {"styles": []},
         "surprise": {"surprise": 1},
         "name": {"name": "x" * 201},

@@ -9,8 +9,8 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from impasto.layers import canonical_layer
 from impasto.losses import PIXELS, Reaches, Statistic, Term
-from impasto.settings import canonical_layer
 
 PARTS: Final = ("content", "style", "variation")
 

@@ -72,7 +72,7 @@ def problem_of(error: ImpastoError) -> Problem:
     """What clients are told of an error of the program."""
     status, code = next((status, code) for kind, status, code in _KINDS if isinstance(error, kind))
     field = error.data.get("setting")
-    if isinstance(error, UnknownName):
+    if field is None and isinstance(error, UnknownName):
         field = error.data["name"] if error.data["kind"] == "setting" else error.data["kind"]
     if code == "unavailable" and not isinstance(error, Unavailable):
         return Problem(status, code, "the server's data location does not answer; try again in a moment")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from impasto.errors import UnknownName
-from impasto.settings import canonical_layer
+from impasto.layers import DEPTHS, canonical_layer, layer_names
 
 
 @dataclass(frozen=True)
@@ -37,16 +37,16 @@ class Architecture:
         """All convolutions, in order."""
         convs: list[Conv] = []
         channels = 3
-        for block, (depth, width) in enumerate(zip(self.depths, self.widths, strict=True)):
-            for index in range(depth):
-                convs.append(Conv(f"conv{block + 1}_{index + 1}", channels, width, 2**block))
-                channels = width
+        for name in self.layers:
+            block = int(name[4]) - 1
+            convs.append(Conv(name, channels, self.widths[block], 2**block))
+            channels = self.widths[block]
         return tuple(convs)
 
     @cached_property
     def layers(self) -> tuple[str, ...]:
         """The names of all layers, shallow to deep."""
-        return tuple(conv.name for conv in self.convs)
+        return layer_names(self.depths)
 
     @cached_property
     def torch_indices(self) -> tuple[int, ...]:
@@ -95,6 +95,6 @@ class Architecture:
         return self.layers[max(self.index(name) for name in layers)]
 
 
-VGG19 = Architecture("vgg19", (2, 2, 4, 4, 4), (64, 128, 256, 512, 512))
-VGG16 = Architecture("vgg16", (2, 2, 3, 3, 3), (64, 128, 256, 512, 512))
+VGG19 = Architecture("vgg19", DEPTHS["vgg19"], (64, 128, 256, 512, 512))
+VGG16 = Architecture("vgg16", DEPTHS["vgg16"], (64, 128, 256, 512, 512))
 ARCHITECTURES = {architecture.name: architecture for architecture in (VGG19, VGG16)}
