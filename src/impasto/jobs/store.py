@@ -22,6 +22,10 @@ from impasto.files import expanded, make_folder, output_error, put, put_by
 _KEY: Final = re.compile(r"[a-z]+(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+")
 
 
+_OBJECTS: Final = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss"}
+"""Stores whose folders are parts of names only: making one makes the bucket, where a mistyped one should be told of."""
+
+
 class Missing(InputError):
     """There is no such file in the data location."""
 
@@ -177,6 +181,14 @@ class Remote:
         except (ImportError, ValueError) as error:
             raise InputError(f"the data location {url} cannot be used: {error}") from None
         self._url = url
+        protocol = self._system.protocol
+        self._objects = not _OBJECTS.isdisjoint({protocol} if isinstance(protocol, str) else protocol)
+        bucket = self._root.partition("/")[0]
+        with self._words(""):
+            found = not self._objects or self._system.exists(bucket)
+        if not found:
+            reasons = "it is not there, closed to you, or its server does not answer"
+            raise InputError(f"the data location {url} cannot be used: the bucket {bucket} cannot be found ({reasons})")
 
     @property
     def url(self) -> str:
@@ -185,6 +197,10 @@ class Remote:
 
     def _path(self, key: str) -> str:
         return f"{self._root.rstrip('/')}/{_checked(key)}"
+
+    def _make_folder(self, path: str) -> None:
+        if not self._objects:
+            self._system.makedirs(path.rpartition("/")[0], exist_ok=True)
 
     @contextlib.contextmanager
     def _words(self, key: str) -> Iterator[None]:
@@ -208,14 +224,14 @@ class Remote:
         """As Store.write."""
         path = self._path(key)
         with self._words(key):
-            self._system.makedirs(path.rpartition("/")[0], exist_ok=True)
+            self._make_folder(path)
             self._system.pipe_file(path, data)
 
     def send(self, key: str, path: Path) -> None:
         """As Store.send."""
         target = self._path(key)
         with self._words(key):
-            self._system.makedirs(target.rpartition("/")[0], exist_ok=True)
+            self._make_folder(target)
             self._system.put_file(str(path), target)
         path.unlink(missing_ok=True)
 
