@@ -138,7 +138,7 @@ def _settle_shares(together: Together, run: Run, asked: Share) -> None:
     shards = together.shards
     if asked == "measured":
         speeds = torch.zeros(shards.count, dtype=torch.float64)
-        speeds[shards.rank] = 1 / seconds(run.vgg)
+        speeds[shards.rank] = 1 / seconds(run.vgg)[0]
         shards.shares = shards.add_up(speeds).tolist()
     elif asked is not None:
         shards.shares = [float(share) for share in asked]

@@ -23,6 +23,8 @@ DTYPES: Final = {
 }
 
 _TRIAL_PX: Final = (96, 128)
+_TURNS: Final = 4
+
 _GAIN: Final = 1.3
 """How many times faster bfloat16 must be on a CPU before `auto` takes it: a run in it ends up to 1.5 % above float32."""
 
@@ -57,7 +59,10 @@ def _fastest(weights: Weights, pooling: str, device: torch.device) -> Vgg:
     if device.type != "cpu" or not _has_bfloat16():
         return exact
     rounded = _vgg(weights, "bfloat16", pooling, device)
-    return rounded if seconds(exact) > _GAIN * seconds(rounded) else exact
+    # In turns, so that something else that takes the processor for a moment does not decide: the same command would then make
+    # another picture now and then.
+    exact_s, rounded_s = seconds(exact, rounded)
+    return rounded if exact_s > _GAIN * rounded_s else exact
 
 
 def _has_bfloat16() -> bool:
@@ -66,13 +71,15 @@ def _has_bfloat16() -> bool:
     return any(ask is not None and ask() for ask in asked)
 
 
-def seconds(vgg: Vgg) -> float:
-    """What a pass forward and back takes at a small size: the shorter of two after one that warms up."""
-    times = []
+def seconds(*networks: Vgg) -> list[float]:
+    """What a pass forward and back takes each at a small size: the shortest of four turns after one that warms up."""
+    turns = [[_pass(vgg) for vgg in networks] for _ in range(1 + _TURNS)]
+    return [min(times) for times in zip(*turns[1:], strict=True)]
+
+
+def _pass(vgg: Vgg) -> float:
     rgb = torch.full((1, 3, *_TRIAL_PX), 0.5, device=vgg.device, requires_grad=True)
-    for _ in range(3):
-        begun = time.perf_counter()
-        with torch.enable_grad():
-            torch.autograd.grad(vgg.features(rgb, ["conv4_2"])["conv4_2"].sum(), rgb)
-        times.append(time.perf_counter() - begun)
-    return min(times[1:])
+    begun = time.perf_counter()
+    with torch.enable_grad():
+        torch.autograd.grad(vgg.features(rgb, ["conv4_2"])["conv4_2"].sum(), rgb)
+    return time.perf_counter() - begun
