@@ -54,6 +54,7 @@ it("a colour mask goes with the content's colours only", () => {
 it("bigger keeps the way in which the size was given", () => {
   expect(bigger(512, { width: 512, height: 342 }, 1.5)).toBe(768);
   expect(bigger([400, 300], { width: 400, height: 300 }, 2)).toEqual([800, 600]);
+  expect(bigger([80, 48], { width: 80, height: 48 }, 1.5, 16)).toEqual([128, 80]); // 120 × 72 would be refused
   expect(bigger("original", { width: 641, height: 427 }, 2)).toBe(1282);
 });
 

@@ -7,6 +7,8 @@ import io
 import json
 import re
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,14 @@ def short(page: Page, iterations: int) -> None:
     page.get_by_label("Levels", exact=True).fill("1")
 
 
+def downloaded(page: Page, kind: str, folder: Path) -> Path:
+    with page.expect_download() as download:
+        page.get_by_role("link", name=f"Download {kind}").click()
+    path = folder / f"downloaded.{kind}"
+    download.value.save_as(path)
+    return path
+
+
 def started(page: Page) -> str:
     page.get_by_role("button", name="Start", exact=True).click()
     page.wait_for_url(re.compile(r"#/job/[0-9a-f-]+"))
@@ -65,17 +75,10 @@ def test_from_a_dropped_picture_to_the_downloaded_result(page: Page, tmp_path: P
     _shown(page, width=64)
     page.reload()
     _shown(page, width=64)
-    for name, suffix in (("PNG", ".png"), ("JPEG", ".jpg"), ("TIFF", ".tif"), ("WebP", ".webp")):
-        with page.expect_download() as download:
-            page.get_by_role("link", name=f"Download {name}").click()
-        path = tmp_path / f"result{suffix}"
-        download.value.save_as(path)
-        with Image.open(path) as made:
+    for name in ("PNG", "JPEG", "TIFF", "WebP"):
+        with Image.open(downloaded(page, name, tmp_path)) as made:
             assert (str(made.format).lower(), made.size) == (name.lower(), (64, 43))
-    with page.expect_download() as download:
-        page.get_by_role("link", name="Download manifest").click()
-    download.value.save_as(tmp_path / "manifest.json")
-    assert json.loads((tmp_path / "manifest.json").read_text())["settings"]["size"] == 64
+    assert json.loads(downloaded(page, "manifest", tmp_path).read_text())["settings"]["size"] == 64
     slider = page.get_by_role("slider", name="Compare content and picture")
     if not slider.is_visible():
         page.get_by_label("Slider between content and picture").check()
@@ -126,10 +129,7 @@ def test_a_mask_is_painted_and_counts(page: Page, tmp_path: Path, server: Server
     expect(page.get_by_test_id("state")).to_contain_text("finished", timeout=LONG, ignore_case=True)
     facts = page.evaluate(f"fetch('/api/v1/jobs/{job}').then(answer => answer.json())")
     assert facts["styles"][0]["mask"] is not None
-    with page.expect_download() as download:
-        page.get_by_role("link", name="Download PNG").click()
-    download.value.save_as(tmp_path / "masked.png")
-    with Image.open(tmp_path / "masked.png") as made, Image.open(tmp_path / "photo.png") as photo:
+    with Image.open(downloaded(page, "PNG", tmp_path)) as made, Image.open(tmp_path / "photo.png") as photo:
         small = photo.convert("RGB").resize(made.size, Image.Resampling.BICUBIC)
         right, left = ((made.convert("RGB").getpixel(at), small.getpixel(at)) for at in ((58, 21), (19, 21)))
     assert max(abs(a - b) for a, b in zip(*right, strict=True)) < 24, "where no style paints the photograph stays"
@@ -152,11 +152,9 @@ def test_a_texture_has_no_content_and_is_downloaded(page: Page, tmp_path: Path) 
     expect(page.get_by_test_id("estimate")).to_contain_text(re.compile("about .*80 × 48 px"), timeout=180_000)
     job = started(page)
     expect(page.get_by_test_id("state")).to_contain_text("finished", timeout=LONG, ignore_case=True)
-    with page.expect_download() as download:
-        page.get_by_role("link", name="Download PNG").click()
-    download.value.save_as(tmp_path / "texture.png")
-    with Image.open(tmp_path / "texture.png") as made:
+    with Image.open(downloaded(page, "PNG", tmp_path)) as made:
         assert made.size == (80, 48)
+        pixels = made.tobytes()
     facts = page.evaluate(f"fetch('/api/v1/jobs/{job}').then(answer => answer.json())")
     assert facts["content"] is None
     sent = facts["given"]
@@ -165,6 +163,14 @@ def test_a_texture_has_no_content_and_is_downloaded(page: Page, tmp_path: Path) 
     expect(page.get_by_role("radio", name="None: a texture of the style")).to_be_checked()
     expect(page.get_by_label("Height in px")).to_have_value("48")
     expect(page.get_by_label("Tileable")).to_be_checked()
+    page.get_by_role("radio", name="A photograph").check(force=True)
+    page.get_by_role("radio", name="None: a texture of the style").check(force=True)
+    expect(page.get_by_label("Tileable")).not_to_be_checked()
+    command = [sys.executable, "-m", "impasto", "texture", str(tmp_path / "paint.png"), "--size", "80x48", "--tileable"]
+    same = ["--iterations", "8", "--levels", "1", "-o", str(tmp_path / "same.png")]
+    subprocess.run([*command, *same], check=True, capture_output=True)
+    with Image.open(tmp_path / "same.png") as made:
+        assert made.tobytes() == pixels, "the command makes the same"
 
 
 def test_a_stroke_on_a_zoomed_picture_lands_under_the_pointer(page: Page, tmp_path: Path) -> None:
@@ -203,6 +209,43 @@ def test_a_stroke_on_a_zoomed_picture_lands_under_the_pointer(page: Page, tmp_pa
     assert abs(middle[0] - pointer[0]) * mask.width < 1, "px of the mask"
     assert abs(middle[1] - pointer[1]) * mask.height < 1
     assert right - left <= 4, "a brush is as wide on the screen as before, so it is finer on the picture"
+
+
+def test_two_fingers_and_keys_zoom_the_mask_and_leave_no_paint(page: Page, tmp_path: Path) -> None:
+    chosen(page, tmp_path)
+    page.get_by_role("button", name=re.compile("Where it paints")).click()
+    canvas = page.get_by_test_id("mask-canvas")
+    expect(canvas).to_be_visible()
+    before = canvas.bounding_box()
+    assert before is not None
+    middle = (before["x"] + before["width"] / 2, before["y"] + before["height"] / 2)
+    devtools = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *away: float) -> None:
+        points = [{"x": middle[0] + by, "y": middle[1], "id": number} for number, by in enumerate(away)]
+        devtools.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    touch("touchStart", -20)
+    touch("touchStart", -20, 20)
+    for by in (25, 30, 40):
+        touch("touchMove", -by, by)
+    touch("touchEnd")
+    pinched = canvas.bounding_box()
+    assert pinched is not None
+    assert pinched["width"] == pytest.approx(2 * before["width"], rel=0.02), "twice as far apart, twice as large"
+    assert pinched["x"] + pinched["width"] / 2 == pytest.approx(middle[0], abs=2), "about their middle"
+    pixels = "canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data"
+    painted = f"canvas => {pixels}.reduce((sum, value) => sum + value, 0)"
+    untouched = canvas.evaluate(painted)
+    canvas.focus()
+    for key, factor in (("+", 3.0), ("-", 2.0), ("0", 1.0)):
+        page.keyboard.press(key)
+        box = canvas.bounding_box()
+        assert box is not None
+        assert box["width"] == pytest.approx(factor * before["width"], rel=0.02), key
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name=re.compile("Where it paints")).click()
+    assert canvas.evaluate(painted) == untouched, "as a mask that nobody painted"
 
 
 def test_a_lost_server_is_said_and_nothing_accepted_is_lost(page: Page, tmp_path: Path, server: Server) -> None:

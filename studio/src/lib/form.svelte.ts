@@ -160,6 +160,7 @@ class Form {
 
   setTexture(on: boolean): void {
     this.texture = on;
+    if (!on) this.reset("tileable"); // its box is gone, and a photograph has borders
     this.start = null;
     this.errors = {};
   }

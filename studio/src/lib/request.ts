@@ -49,11 +49,13 @@ export function jobBody(chosen: Chosen, preset: Preset | undefined, defaults: Se
   };
 }
 
+export const TILE_UNIT = 16; // what the sides of a tileable picture are multiples of
+
 /** The size of a run repeated larger. */
-export function bigger(size: unknown, made: { width: number; height: number }, factor: number): number | [number, number] {
-  if (Array.isArray(size) && size.length === 2) return [Math.round(Number(size[0]) * factor), Math.round(Number(size[1]) * factor)];
-  const side = typeof size === "number" ? size : Math.max(made.width, made.height);
-  return Math.round(side * factor);
+export function bigger(size: unknown, made: { width: number; height: number }, factor: number, unit = 1): number | [number, number] {
+  const side = (value: unknown) => Math.round((Number(value) * factor) / unit) * unit;
+  if (Array.isArray(size) && size.length === 2) return [side(size[0]), side(size[1])];
+  return side(typeof size === "number" ? size : Math.max(made.width, made.height));
 }
 
 /** Where on the page the message about a field belongs: "settings.size" at the size, "styles[1].mask" at the styles; "" is beside Start. */
