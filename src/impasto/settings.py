@@ -267,7 +267,8 @@ class Settings(BaseModel):
         for setting in ("content_layers", "style_layers"):
             for layer in getattr(self, setting):
                 if layer not in names:
-                    raise UnknownName(f"layer of {network}", layer, names, setting=setting)
+                    kind = f"layer of {network}" if network == self.network else "layer of any network"
+                    raise UnknownName(kind, layer, names, setting=setting)
         return self
 
     @model_validator(mode="after")

@@ -87,11 +87,21 @@ def test_a_killed_workers_job_goes_on_there_and_ends_as_in_a_folder(bucket: Stor
         assert bucket.stamp(job_key(there.id, "checkpoint")) is None
 
 
-def test_a_bucket_that_is_not_there_is_said_at_once_and_not_made(bucket: Store) -> None:
+def test_a_bucket_that_is_not_there_is_said_and_not_made(bucket: Store, tmp_path: Path) -> None:
+    other = open_store("s3://no-such-bucket/x")
+    (tmp_path / "made").write_bytes(b"x")
     for _ in range(2):
-        with pytest.raises(InputError, match="bucket no-such-bucket cannot be found"):
-            open_store("s3://no-such-bucket/x")
-    assert bucket.names("jobs") == []
+        with pytest.raises(OutputError, match=r"nothing can be written to s3://no-such-bucket/x: .*bucket does not exist"):
+            other.write("jobs/a/x.json", b"")
+        with pytest.raises(OutputError, match=r"nothing can be written to s3://no-such-bucket/x: .*bucket does not exist"):
+            other.send("jobs/a/x.json", tmp_path / "made")
+    assert (tmp_path / "made").exists() and bucket.names("jobs") == []
+
+
+@pytest.mark.parametrize("url", ["s3://", "s3:///pictures"])
+def test_no_bucket_is_said_at_once(url: str) -> None:
+    with pytest.raises(InputError, match="names no bucket"):
+        open_store(url)
 
 
 def test_a_server_that_is_gone_is_said(bucket: Store, server: ThreadedMotoServer) -> None:

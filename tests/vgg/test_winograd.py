@@ -70,7 +70,7 @@ def threads():
 
 @needs_library
 @pytest.mark.parametrize("pool", [False, True])
-@pytest.mark.parametrize(("side", "channels"), [(37, 64), (9, 256)])  # many blocks, and one that threads share by its channels
+@pytest.mark.parametrize(("side", "channels"), [(37, 64), (9, 256)])  # many blocks, and two that five threads share by channels
 def test_any_number_of_threads_gives_the_same_bits(threads, pool, side, channels):
     kernel, bias, x = example(side, 41, channels_in=64, channels_out=channels)
     conv, results = Winograd(kernel, bias), []
@@ -165,12 +165,11 @@ def test_vgg_has_the_features_and_gradients_of_pytorchs_convolutions(monkeypatch
     assert (gradient - expected).norm() < 1e-3 * expected.norm()
 
 
-@pytest.mark.parametrize("threads", [1, 2, 3, 8, 64])
-@pytest.mark.parametrize("tiles", [1, 5, 12, 48, 176, 5000])
-@pytest.mark.parametrize("channels", [32, 64, 512])
+@pytest.mark.parametrize("threads", [1, 2, 3, 5, 8, 32, 64])
+@pytest.mark.parametrize("tiles", [1, 5, 12, 40, 48, 176, 220, 225, 5000])
+@pytest.mark.parametrize("channels", [(32, 32), (64, 128), (128, 64), (128, 128), (512, 512)])
 @pytest.mark.parametrize("unit", [6, 12])
 def test_every_thread_has_work_where_there_is_enough(threads, tiles, channels, unit):
-    block, parts, busy = winograd._shares(tiles, channels, channels, threads, unit)
-    assert block % unit == 0 and 1 <= parts <= max(1, channels // 64)
-    assert busy <= -(-tiles // block) * parts
-    assert busy == min(threads, -(-tiles // unit) * max(1, channels // 64))
+    block, parts, busy = winograd._shares(tiles, *channels, threads, unit)
+    assert block % unit == 0 and 1 <= parts <= max(1, channels[1] // 64)
+    assert busy == min(threads, -(-tiles // unit) * max(1, channels[1] // 64))

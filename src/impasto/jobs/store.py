@@ -183,12 +183,8 @@ class Remote:
         self._url = url
         protocol = self._system.protocol
         self._objects = not _OBJECTS.isdisjoint({protocol} if isinstance(protocol, str) else protocol)
-        bucket = self._root.partition("/")[0]
-        with self._words(""):
-            found = not self._objects or self._system.exists(bucket)
-        if not found:
-            reasons = "it is not there, closed to you, or its server does not answer"
-            raise InputError(f"the data location {url} cannot be used: the bucket {bucket} cannot be found ({reasons})")
+        if self._objects and not self._root.partition("/")[0]:
+            raise InputError(f"the data location {url} names no bucket; give one as s3://bucket/folder")
 
     @property
     def url(self) -> str:
@@ -198,9 +194,15 @@ class Remote:
     def _path(self, key: str) -> str:
         return f"{self._root.rstrip('/')}/{_checked(key)}"
 
-    def _make_folder(self, path: str) -> None:
+    @contextlib.contextmanager
+    def _folder(self, path: str) -> Iterator[None]:
+        """For writing there: it is made before, where folders are things of their own."""
         if not self._objects:
             self._system.makedirs(path.rpartition("/")[0], exist_ok=True)
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise OutputError(f"nothing can be written to {self._url}: {error}") from None
 
     @contextlib.contextmanager
     def _words(self, key: str) -> Iterator[None]:
@@ -223,15 +225,13 @@ class Remote:
     def write(self, key: str, data: bytes) -> None:
         """As Store.write."""
         path = self._path(key)
-        with self._words(key):
-            self._make_folder(path)
+        with self._words(key), self._folder(path):
             self._system.pipe_file(path, data)
 
     def send(self, key: str, path: Path) -> None:
         """As Store.send."""
         target = self._path(key)
-        with self._words(key):
-            self._make_folder(target)
+        with self._words(key), self._folder(target):
             self._system.put_file(str(path), target)
         path.unlink(missing_ok=True)
 

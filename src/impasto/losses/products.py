@@ -1,7 +1,8 @@
 """The products that statistics of features are made of, as 1×1 convolutions where those are faster.
 
 On x86 PyTorch multiplies matrices with MKL, which uses half of what AMD's processors can do, and convolves with oneDNN, which
-does not: 1.5 to 2.3 times as fast there, as exact (benchmarks/results/2026-11-26-amd-epyc-2-cores-products.md).
+does not: 1.5 to 2.3 times as fast there, as exact (benchmarks/results/2026-11-26-amd-epyc-2-cores-products.md).  The
+last bits of such a sum depend on the number of threads.
 """
 
 from __future__ import annotations

@@ -244,12 +244,12 @@ def _shares(tiles: int, channels_in: int, channels_out: int, threads: int, unit:
     reading of the kernels, which takes longest there.
     """
     blocks = _ceil(tiles, max(1, round(12 * (channels_in * channels_out) ** 0.5 / 64)))
-    parts = 1
+    block = _ceil(_ceil(tiles, blocks), unit) * unit
+    blocks, parts = _ceil(tiles, block), 1
     if blocks < _BLOCKS_A_THREAD * threads and blocks % threads != 0:
         parts = max(1, min(threads, channels_out // _LEAST_CHANNELS))
-    if blocks * parts < threads:
-        blocks = min(tiles, _ceil(threads, parts))
-    block = _ceil(_ceil(tiles, blocks), unit) * unit
+    while block > unit and _ceil(tiles, block) * parts < threads:
+        block -= unit
     return block, parts, min(threads, _ceil(tiles, block) * parts)
 
 

@@ -169,7 +169,7 @@ class Form {
     const before = this.content;
     before?.drop();
     this.content = picked;
-    this.texture = false;
+    if (this.texture) this.setTexture(false);
     this.start = null;
     this.clearError("content");
     if (before && picked?.id !== before.id && (this.colorMask || this.styles.some((style) => style.mask))) {
