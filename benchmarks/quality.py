@@ -154,7 +154,9 @@ def draw(means: Mapping[tuple[str, float], Mapping[str, float]], path: Path) -> 
     for axis, measure in zip(axes, ("style", "patches"), strict=True):
         for at, variant in enumerate(dict.fromkeys(name for name, _ in means)):
             points = [(mean["structure"], mean[measure]) for (name, _), mean in sorted(means.items()) if name == variant]
-            axis.plot(*zip(*points, strict=True), marker="osD^v<>Ph"[at % 9], markersize=4, linewidth=1, label=fill(variant, 34))
+            style: dict[str, Any] = {"marker": "osD^v<>Ph"[at % 9], "color": mpl.colormaps["tab20"](at % 20), "markersize": 4}
+            axis.plot(*zip(*points, strict=True), **style, linewidth=1, label=fill(variant, 34))
+        axis.locator_params(axis="x", nbins=6)
         axis.set(xlabel="structure: CFSD (left: kept)", ylabel=f"{measure} (below: met)")
         axis.grid(alpha=0.3)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right upper", fontsize=8)
