@@ -302,6 +302,12 @@ BAD = {
     "no number": (["photo.png", "paint.png", "--strength", "much"], "--strength"),
     "wrong weights": (["photo.png", "paint.png", "--network", "text.jpg"], "text.jpg"),
     "unknown network": (["photo.png", "paint.png", "--network", "vgg91"], "vgg19"),
+    "too many masks": (["photo.png", "paint.png", "--mask", "photo.png", "--mask", "paint.png"], "--mask is given 2 times"),
+    "too many colour masks": (
+        ["photo.png", "paint.png", "--color", "content", "--color-mask", "photo.png", "--color-mask", "paint.png"],
+        "--color-mask is given 2 times",
+    ),
+    "a mask for nothing": (["photo.png", "--region", "photo.png=paint.png", "--mask", "photo.png"], "there are none"),
     "too many style masks": (
         ["photo.png", "paint.png", "--style-mask", "-", "--style-mask", "photo.png"],
         "there are 2 --style-mask for 1 styles",

@@ -26,20 +26,28 @@ def pictures(
     file: dict[str, Any],
     styles: Sequence[str],
     *,
-    mask: str | None = None,
+    mask: Sequence[str] | None = None,
     regions: Sequence[str] | None = None,
     style_masks: Sequence[str] | None = None,
-    color_mask: str | None = None,
+    color_mask: Sequence[str] | None = None,
 ) -> Pictures:
     """Options win over the values of a settings file, from which those of pictures are taken out.  Raises InvalidSettings."""
     own = _of_file(file)
     if not styles and not regions:
         styles, regions = own.get("style", []), own.get("region")
-    mask = mask or own.get("mask")
-    every, masks = _with_masks(styles, mask=mask, regions=regions or ())
-    return Pictures(
-        every, masks, with_style_masks(style_masks or own.get("style_mask"), len(every)), color_mask or own.get("color_mask")
+    for_all = _one("--mask", mask, "it is for all styles; a style with a mask of its own is --region MASK=STYLE") or own.get(
+        "mask"
     )
+    every, masks = _with_masks(styles, mask=for_all, regions=regions or ())
+    colors = _one("--color-mask", color_mask, "give one, white wherever the colours count") or own.get("color_mask")
+    return Pictures(every, masks, with_style_masks(style_masks or own.get("style_mask"), len(every)), colors)
+
+
+def _one(option: str, given: Sequence[str] | None, advice: str) -> str | None:
+    """Of options that are given once, the last would win in silence."""
+    if given and len(given) > 1:
+        raise InvalidSettings(f"{option} is given {len(given)} times; {advice}")
+    return given[0] if given else None
 
 
 def _of_file(file: dict[str, Any]) -> dict[str, Any]:
@@ -68,6 +76,8 @@ def _with_masks(plain: Sequence[str], *, mask: str | None, regions: Sequence[str
     """All styles, and the mask of each: `mask` for those that are not of a region; no masks where there are none."""
     if mask is None and not regions:
         return list(plain), []
+    if mask is not None and not plain:
+        raise InvalidSettings("--mask is for styles without --region, and there are none; leave it out, or give one")
     pairs: list[tuple[str, str | None]] = [(style, mask) for style in plain]
     for region in regions:
         own, equals, style = region.partition("=")

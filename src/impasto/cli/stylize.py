@@ -31,7 +31,7 @@ def stylize(
         typer.Option("--style", help="a painting, or one more", rich_help_panel=LOOK, metavar="STYLE", show_default=False),
     ] = None,
     mask: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             "--mask",
             help="where the styles paint: a picture, white there",
@@ -57,7 +57,7 @@ def stylize(
         ),
     ] = None,
     color_mask: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
             "--color-mask",
             help="where --color content lays the photograph's colours over: a picture, white there",
