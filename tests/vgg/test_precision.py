@@ -66,7 +66,7 @@ def test_a_precision_that_the_device_lacks_is_refused_in_one_line(name):
 def test_auto_takes_what_wins_the_trial(monkeypatch):
     monkeypatch.setattr(precision, "_has_bfloat16", lambda: True)
     for fast, slow in (("bfloat16", "float32"), ("float32", "bfloat16")):
-        monkeypatch.setattr(precision, "_pass", lambda vgg, fast=fast: 1.0 if vgg.precision == fast else 2.0)
+        monkeypatch.setattr(precision, "_pass", lambda vgg, _, fast=fast: 1.0 if vgg.precision == fast else 2.0)
         assert network("auto").precision == fast != slow
 
 
@@ -79,17 +79,16 @@ def test_a_moment_in_which_something_else_runs_does_not_choose_auto(monkeypatch)
     monkeypatch.setattr(precision, "_has_bfloat16", lambda: True)
     for slow in range(8):
         passes = iter([9.0, 9.0, *(30.0 if at in range(slow, slow + 4) else 1.0 + at % 2 for at in range(8))])
-        monkeypatch.setattr(precision, "_pass", lambda _, passes=passes: next(passes))
+        monkeypatch.setattr(precision, "_pass", lambda *_, passes=passes: next(passes))
         assert network("auto").precision == "float32", slow
 
 
 def test_the_trial_goes_forward_and_back_in_turns_and_takes_the_shortest_but_the_first(monkeypatch):
     clock = iter(time for took in (1.0, 9.0, 3.0, 4.0, 2.0, 5.0, 3.0, 7.0, 3.0, 6.0) for time in (0.0, took))
-    monkeypatch.setattr(precision.time, "perf_counter", lambda: next(clock))
     vgg, backward = network("float32"), []
     original = torch.autograd.grad
     monkeypatch.setattr(torch.autograd, "grad", lambda *given: backward.append(1) or original(*given))
-    assert precision.seconds(vgg, vgg) == [2.0, 4.0]
+    assert precision.seconds(vgg, vgg, clock=lambda: next(clock)) == [2.0, 4.0]
     assert len(backward) == 10
 
 
