@@ -60,6 +60,13 @@ def downloaded(page: Page, kind: str, folder: Path) -> Path:
     return path
 
 
+def opened_mask(page: Page) -> Locator:
+    page.get_by_role("button", name=re.compile("Where it paints")).click()
+    canvas = page.get_by_test_id("mask-canvas")
+    expect(canvas).to_be_visible()
+    return canvas
+
+
 def started(page: Page) -> str:
     page.get_by_role("button", name="Start", exact=True).click()
     page.wait_for_url(re.compile(r"#/job/[0-9a-f-]+"))
@@ -115,9 +122,7 @@ def test_pause_continue_more_and_a_reload_in_the_middle(page: Page, tmp_path: Pa
 
 def test_a_mask_is_painted_and_counts(page: Page, tmp_path: Path, server: Server) -> None:
     chosen(page, tmp_path)
-    page.get_by_role("button", name=re.compile("Where it paints")).click()
-    canvas = page.get_by_test_id("mask-canvas")
-    expect(canvas).to_be_visible()
+    canvas = opened_mask(page)
     box = canvas.bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + box["height"] * 0.5)
@@ -175,9 +180,7 @@ def test_a_texture_has_no_content_and_is_downloaded(page: Page, tmp_path: Path) 
 
 def test_a_stroke_on_a_zoomed_picture_lands_under_the_pointer(page: Page, tmp_path: Path) -> None:
     chosen(page, tmp_path)
-    page.get_by_role("button", name=re.compile("Where it paints")).click()
-    canvas = page.get_by_test_id("mask-canvas")
-    expect(canvas).to_be_visible()
+    canvas = opened_mask(page)
     whole = canvas.bounding_box()
     assert whole is not None
     at = (whole["x"] + whole["width"] * 0.7, whole["y"] + whole["height"] * 0.3)
@@ -213,9 +216,7 @@ def test_a_stroke_on_a_zoomed_picture_lands_under_the_pointer(page: Page, tmp_pa
 
 def test_two_fingers_and_keys_zoom_the_mask_and_leave_no_paint(page: Page, tmp_path: Path) -> None:
     chosen(page, tmp_path)
-    page.get_by_role("button", name=re.compile("Where it paints")).click()
-    canvas = page.get_by_test_id("mask-canvas")
-    expect(canvas).to_be_visible()
+    canvas = opened_mask(page)
     before = canvas.bounding_box()
     assert before is not None
     middle = (before["x"] + before["width"] / 2, before["y"] + before["height"] / 2)
