@@ -13,7 +13,7 @@
 
 #include "vector.h"
 
-enum { DEPTH = 256, M = 4, N = M + 2, FREQUENCIES = N * N, MOST_CHANNELS = 2048 };
+enum { DEPTH = 256, M = 4, N = M + 2, FREQUENCIES = N * N, MOST_CHANNELS = 2048, LINE = 64 };
 
 typedef int8_t bvec __attribute__((vector_size(VL)));
 typedef int8_t loose_bvec __attribute__((vector_size(VL), aligned(1), may_alias));
@@ -74,7 +74,12 @@ INLINE void kernel_1d(const vec g[3], vec r[N]) {
 
 static const float zeros[MOST_CHANNELS] __attribute__((aligned(64)));
 
-/* The 6x6 inputs of a tile, transformed: v[frequency * stride + channel]. */
+/* Whether the input at row i, column k of a tile is one that the next tile in the row needs and this one does not have, shifted by a
+   tile; of the four inputs that one pooled cell stands for, only one. */
+INLINE int is_new(const int x_is, int i, int k) { return x_is == RELU_POOL ? k >= 3 && k % 2 == 1 && (i == 0 || i % 2 == 1) : k >= 2; }
+
+/* The 6x6 inputs of a tile, transformed: v[frequency * stride + channel].  They lie in 6 rows far from each other, read a few lines at
+   a time, which no processor foresees; so those of the next tile are asked for here (beyond a picture's edge in vain). */
 INLINE void tile_in(const job *j, const int x_is, int ty, int tx, float *v, int64_t stride) {
     const int channels = j->channels_in, height = j->height, width = j->width;
     const float *at[N][N];
@@ -95,6 +100,7 @@ INLINE void tile_in(const job *j, const int x_is, int ty, int tx, float *v, int6
             mark_at[i][k] = inside && x_is != PLAIN ? j->x_mark + cell * channels : (const mark *)zeros;
             position[i][k] = 2 * (r & 1) + (q & 1);
         }
+    const int64_t next = (int64_t)(x_is == RELU_POOL ? M / 2 : M) * channels;
     for (int c = 0; c < channels; c += VL) {
         vec half[N][N];
 #pragma GCC unroll 6
@@ -103,6 +109,10 @@ INLINE void tile_in(const job *j, const int x_is, int ty, int tx, float *v, int6
 #pragma GCC unroll 6
             for (int i = 0; i < N; i++) {
                 d[i] = load(at[i][k] + c);
+                if (is_new(x_is, i, k)) {
+                    __builtin_prefetch(at[i][k] + next + c, 0, 3);
+                    if (x_is != PLAIN && c % LINE == 0) __builtin_prefetch(mark_at[i][k] + next + c, 0, 3);
+                }
                 if (x_is == RELU) d[i] = keep(d[i], load_mark(mark_at[i][k] + c));
                 if (x_is == RELU_POOL) d[i] = keep(d[i], load_mark(mark_at[i][k] + c) == position[i][k]);
             }
@@ -210,11 +220,16 @@ static __attribute__((noinline)) void products(const float *v, const float *u, f
         const int depth = in - c < DEPTH ? in - c : DEPTH;
         for (int k = from; k < to; k += NR) {
             const float *panel = u + (int64_t)k * in + (int64_t)c * NR;
+            /* The panel after it: the next columns, the next part of the depth, or the next frequency. */
+            const float *ahead = k + NR < to ? panel + (int64_t)in * NR
+                               : c + DEPTH < in ? u + (int64_t)from * in + (int64_t)(c + DEPTH) * NR
+                                                : u + (int64_t)in * out + (int64_t)from * in;
             for (int i = 0; i < rows; i += MR) {
                 const float *left = v + (int64_t)i * in + c;
                 float *sums = p + (int64_t)i * out + k;
-                /* Once the panel is in the first cache, memory is free to bring the next one. */
-                if (i == MR) product(left, in, panel, panel + (int64_t)in * NR, sums, out, depth, c == 0);
+                /* Once the panel is in the first cache, memory is free to bring the next one.  Where there is but one set of rows, as in
+                   deep layers of small pictures, bringing panels is all that takes time. */
+                if (i == (rows > MR ? MR : 0)) product(left, in, panel, ahead, sums, out, depth, c == 0);
                 else product(left, in, panel, NULL, sums, out, depth, c == 0);
             }
         }
