@@ -36,9 +36,9 @@ bench: $(READY)
 	$(BIN)/python -m benchmarks $(ONLY) --peer "$(PEER)" $(BENCH)
 
 clean:
-	rm -rf src/impasto/vgg/_winograd_*.so $(VENV) .bench-peer build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf src/impasto/native/_native_*.so $(VENV) .bench-peer build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
-$(READY): pyproject.toml constraints.txt hatch_build.py $(wildcard src/impasto/vgg/*.[ch])
+$(READY): pyproject.toml constraints.txt hatch_build.py $(wildcard src/impasto/native/*.[ch])
 	@$(PYTHON) -c 'import sys; sys.exit("impasto needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; set PYTHON=python3.12 or the like") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'

@@ -1,4 +1,4 @@
-"""Compiles the convolutions (src/impasto/vgg/*.c) at installation, for each instruction set that the processor family has.
+"""Compiles the kernels (src/impasto/native/*.c) at installation, for each instruction set that the processor family has.
 
 Without a C compiler (GCC or Clang) the installation succeeds all the same: PyTorch's own convolutions are used then.
 """
@@ -17,8 +17,8 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-FOLDER = "src/impasto/vgg"
-SOURCES = ("winograd.c", "opening.c")
+FOLDER = "src/impasto/native"
+SOURCES = ("native.c", "winograd.c", "opening.c", "products.c")
 X86 = {
     "avx2": ["-mavx2", "-mfma"],
     "avx512": ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mfma", "-mprefer-vector-width=512"],
@@ -27,12 +27,12 @@ FLAGS = ["-std=gnu11", "-O3", "-fPIC", "-shared", "-fno-math-errno", "-ffp-contr
 
 
 class Compile(BuildHookInterface):  # type: ignore[type-arg]
-    """Puts `_winograd_*.so` beside the source, and into the wheel."""
+    """Puts `_native_*.so` beside the source, and into the wheel."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Called by hatchling before each build; version is "standard" or "editable"."""
         del version
-        for old in (Path(self.root) / FOLDER).glob("_winograd_*.so"):
+        for old in (Path(self.root) / FOLDER).glob("_native_*.so"):
             old.unlink()  # of another source, perhaps; a running program keeps the file it has open
         compiler = self._compiler()
         if compiler is None:
@@ -43,13 +43,13 @@ class Compile(BuildHookInterface):  # type: ignore[type-arg]
         variants = X86 if platform.machine().lower() in {"x86_64", "amd64"} else {"plain": []}
         for name, flags in variants.items():
             if self._compiled(compiler, name, flags):
-                build_data["artifacts"].append(f"{FOLDER}/_winograd_{name}.so")
+                build_data["artifacts"].append(f"{FOLDER}/_native_{name}.so")
                 build_data["pure_python"] = False
                 build_data["tag"] = f"py3-none-{re.sub(r'[-.]', '_', sysconfig.get_platform())}"
 
     def _compiled(self, compiler: list[str], name: str, flags: list[str]) -> bool:
         folder = Path(self.root) / FOLDER
-        target, fresh = folder / f"_winograd_{name}.so", folder / f"_winograd_{name}.{os.getpid()}.tmp"
+        target, fresh = folder / f"_native_{name}.so", folder / f"_native_{name}.{os.getpid()}.tmp"
         command = [*compiler, *FLAGS, *flags, *(str(folder / source) for source in SOURCES), "-o", str(fresh)]
         done = subprocess.run(command, check=False, capture_output=True, text=True)
         if done.returncode != 0:

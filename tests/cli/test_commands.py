@@ -15,9 +15,9 @@ from PIL import Image
 
 from impasto import cache, manifest
 from impasto.cli.stylize import stylize
+from impasto.native import library
 from impasto.presets import PRESETS, resolve
 from impasto.settings import Settings, read_file
-from impasto.vgg import winograd
 
 Command = Callable[..., Any]  # the fixture `impasto`: arguments → (code, out, err)
 SMALL = ("--size", "64", "--iterations", "3")
@@ -212,7 +212,7 @@ def test_doctor_finds_nothing_wrong_here(here: Path, impasto: Command, monkeypat
     ended = impasto("doctor")
     assert ended.code == 0 and "all is well" in ended.out
     assert "vgg19 verified" in ended.out and "GiB free" in ended.out
-    own = winograd.library()
+    own = library()
     assert own is None or f"own convolutions ({own.name})" in ended.out
     assert f"0.0 MiB of measured styles in {cache.cache_dir()}" in ended.out
 

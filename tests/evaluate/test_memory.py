@@ -9,8 +9,9 @@ from tests.samples import WIDE, tiny_weights
 
 from impasto.evaluate.memory import FORWARD, Demand, Plan
 from impasto.losses import PIXELS
+from impasto.native import library
 from impasto.presets import resolve
-from impasto.vgg import Vgg, winograd
+from impasto.vgg import Vgg
 
 LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_2", "conv5_1")
 SIZE = (1000, 1400)
@@ -21,7 +22,7 @@ def demand(layers: tuple[str, ...] = LAYERS, **values: Any) -> Demand:
     return Demand(Vgg(tiny_weights(WIDE), pooling=settings.pooling), layers, settings)
 
 
-@pytest.mark.skipif(winograd.library() is None, reason="no compiler at installation")
+@pytest.mark.skipif(library() is None, reason="no compiler at installation")
 def test_what_our_own_convolutions_keep_is_counted_by_how_they_pool() -> None:
     """32 channels: pooled at once, a mark for four outputs; else each output's mark, and the outputs for the pooling."""
     at_once, average = (demand(("conv2_1",), pooling=pooling).kept_per_pixel(("conv2_1",)) for pooling in ("max", "average"))

@@ -7,11 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from impasto.vgg import opening, winograd
+from impasto.native import library
+from impasto.vgg import opening
 from impasto.vgg.opening import Opening
 from impasto.vgg.winograd import Winograd
 
-pytestmark = pytest.mark.skipif(winograd.library() is None, reason="no compiler at installation")
+pytestmark = pytest.mark.skipif(library() is None, reason="no compiler at installation")
 SIZES = [(2, 2), (2, 9), (7, 3), (19, 21), (21, 50)]
 
 

@@ -6,15 +6,16 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from impasto.native import library
 from impasto.vgg import Vgg, load, winograd
 from impasto.vgg.winograd import Winograd
 
-needs_library = pytest.mark.skipif(winograd.library() is None, reason="no compiler at installation")
+needs_library = pytest.mark.skipif(library() is None, reason="no compiler at installation")
 SIZES = [(1, 1), (2, 5), (4, 4), (5, 9), (13, 17), (24, 31)]
 
 
 def test_the_library_is_there_wherever_a_compiler_is():
-    assert winograd.library() is not None or not any(map(shutil.which, ("cc", "gcc", "clang")))
+    assert library() is not None or not any(map(shutil.which, ("cc", "gcc", "clang")))
 
 
 def example(height, width, *, channels_in=32, channels_out=64, batch=1, seed=0):

@@ -84,10 +84,10 @@ def _torch(problems: list[str]) -> str:
 
 def _kernels() -> str:
     try:
-        from impasto.vgg import winograd
+        from impasto.native import library
     except (ImportError, OSError):
         return "not looked at, since PyTorch is missing"
-    found = winograd.library()
+    found = library()
     if found is None:
         return "PyTorch's convolutions; install impasto again with a C compiler, and a step on the CPU takes half the time"
     return f"own convolutions ({found.name})"

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from impasto.losses.products import at_each_position, outer_sum
+from impasto.losses.products import add_at_each_position, at_each_position, outer_sum
 from impasto.losses.statistic import Statistic
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Of what a Gram statistic is, to the last bit: one more whenever it is defined or summed in another way, so that none which
 was kept from before is taken for it.
 """
@@ -137,7 +137,7 @@ def pull_gram(features: Tensor, symmetric: Tensor, into: Tensor | None, guide: T
     if into is None:
         return at_each_position(symmetric[None], features)
     for rows in _blocks(features):
-        into[:, :, rows] += at_each_position(symmetric[None], _together(features[:, :, rows]))
+        add_at_each_position(symmetric, _together(features[:, :, rows]), into[:, :, rows])
     return into
 
 

@@ -1,62 +1,95 @@
-"""The products that statistics of features are made of, as 1×1 convolutions where those are faster.
+"""The products that statistics of features are made of: on the CPU by products.c, elsewhere by PyTorch's.
 
-On x86 PyTorch multiplies matrices with MKL, which uses half of what AMD's processors can do, and convolves with oneDNN, which
-does not: 1.5 to 2.3 times as fast there, as exact (benchmarks/results/2026-11-26-amd-epyc-2-cores-products.md).  The
-last bits of such a sum depend on the number of threads.
+On x86 PyTorch multiplies matrices with MKL, which uses half of what AMD's processors can do, and of a symmetric sum it computes
+both halves (benchmarks/results/2026-11-26-products.md).
 """
 
 from __future__ import annotations
 
-from functools import cache
+import ctypes
+from typing import Final
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+
+from impasto.native import here, library, on_threads
+
+_DEPTH: Final = 256
+_LEAST_SHARE: Final = 16 * _DEPTH
+_MOST_PARTS: Final = 16
+
+
+class _Outer(ctypes.Structure):
+    _fields_ = [
+        *((name, ctypes.c_void_p) for name in ("f", "sums", "total")),
+        *((name, ctypes.c_int64) for name in ("positions", "share")),
+        *((name, ctypes.c_int32) for name in ("channels", "parts", "next")),
+    ]
+
+
+class _Each(ctypes.Structure):
+    _fields_ = [
+        *((name, ctypes.c_void_p) for name in ("f", "s", "y")),
+        ("positions", ctypes.c_int64),
+        *((name, ctypes.c_int32) for name in ("channels", "add", "next")),
+    ]
 
 
 def outer_sum(features: Tensor) -> Tensor:
-    """Σ_p f_p f_pᵀ of features [B, C, H, W] → [B, C, C]."""
-    if not _convolves(features):
+    """Σ_p f_p f_pᵀ of features [B, C, H, W] → [B, C, C]; exactly symmetric, and equal bits with any number of threads."""
+    if not _ours(features):
         rows = features.flatten(2)
         return torch.bmm(rows, rows.transpose(1, 2))
-    # What a 1×1 kernel's gradient is: the products of what comes in with what goes back, summed over positions.
-    kernel = features.new_empty(features.shape[1], features.shape[1], 1, 1)
-    found: Tensor = torch.ops.aten.convolution_backward(
-        features,
-        features,
-        kernel,
-        None,
-        stride=[1, 1],
-        padding=[0, 0],
-        dilation=[1, 1],
-        transposed=False,
-        output_padding=[0, 0],
-        groups=1,
-        output_mask=[False, True, False],
-    )[1]
-    return found.view(1, features.shape[1], features.shape[1])
+    _, channels, height, width = features.shape
+    positions = height * width
+    # As the size says, not the threads, so that they do not change the order of a sum.
+    share = max(_LEAST_SHARE, -(-positions // (_MOST_PARTS * _DEPTH)) * _DEPTH)
+    parts = -(-positions // share)
+    total = features.new_empty(channels, channels)
+    sums = total if parts == 1 else features.new_empty(parts, channels, channels)
+    job = _Outer(features.data_ptr(), sums.data_ptr(), total.data_ptr(), positions, share, channels, parts, 0)
+    functions, across = here().functions, channels // here().channels
+    threads = min(torch.get_num_threads(), parts * across * (across + 1) // 2)
+    on_threads(lambda _: functions.outer_run(ctypes.byref(job)), threads)
+    functions.outer_finish(ctypes.byref(job))
+    return total[None]
 
 
 def at_each_position(matrix: Tensor, features: Tensor) -> Tensor:
     """M·f_p of a symmetric M [B, C, C] and features [B, C, H, W] → [B, C, H, W], channels last."""
-    if _convolves(features):
-        return F.conv2d(features, matrix[0, :, :, None, None])
+    if _ours(features):
+        found = torch.empty_like(features)
+        _each(matrix[0], features, found, add=False)
+        return found
     batch, channels, height, width = features.shape
     # Positions as rows: the result then lies channels-last, as the network wants it.
     rows = torch.bmm(features.flatten(2).transpose(1, 2), matrix)
     return rows.view(batch, height, width, channels).permute(0, 3, 1, 2)
 
 
-def _convolves(features: Tensor) -> bool:
+def add_at_each_position(matrix: Tensor, features: Tensor, into: Tensor) -> None:
+    """Adds M·f_p of a symmetric M [C, C] and features [1, C, H, W] to `into`, of their shape."""
+    if _ours(features) and _ours(into):
+        _each(matrix, features, into, add=True)
+    else:
+        into += at_each_position(matrix[None], features)
+
+
+def _each(matrix: Tensor, features: Tensor, into: Tensor, *, add: bool) -> None:
+    _, channels, height, width = features.shape
+    matrix = matrix.contiguous()
+    job = _Each(features.data_ptr(), matrix.data_ptr(), into.data_ptr(), height * width, channels, int(add), 0)
+    functions, groups = here().functions, -(-height * width // (4 * here().rows))
+    on_threads(lambda _: functions.each_run(ctypes.byref(job)), min(torch.get_num_threads(), groups))
+
+
+def _ours(features: Tensor) -> bool:
+    found = library()
     return (
-        features.device.type == "cpu"
+        found is not None
+        and features.device.type == "cpu"
         and features.dtype == torch.float32
         and features.shape[0] == 1
+        and features.shape[1] % found.channels == 0
         and features.is_contiguous(memory_format=torch.channels_last)
-        and _both_libraries()
     )
-
-
-@cache
-def _both_libraries() -> bool:
-    return bool(torch.backends.mkl.is_available() and torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.errors import ImageTooSmall
+from impasto.native import library
 from impasto.vgg import winograd
 from impasto.vgg.architecture import Architecture
 from impasto.vgg.opening import Opening
@@ -87,7 +88,7 @@ class Vgg:
     @property
     def arithmetic(self) -> str:
         """What computes its numbers, in words: results are equal to the last bit only with the same."""
-        own = winograd.library() if self.own_convolutions else None
+        own = library() if self.own_convolutions else None
         return f"{self.precision}, {'convolutions of PyTorch' if own is None else f'own convolutions ({own.name})'}"
 
     def pending_bytes(self, layers: Iterable[str]) -> int:

@@ -13,7 +13,8 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from impasto.vgg import winograd
+from impasto.native import address, here, on_threads
+from impasto.vgg.winograd import Winograd
 
 _BAND_BYTES: Final = 4 << 20
 """About what a band of the first output takes: it should stay in the caches until it is used.  Wider ones have the least rows."""
@@ -31,8 +32,8 @@ Pull = Callable[[slice, Tensor, Tensor], object]
 class Opening:
     """The frozen first block: kernel [K, 3, 3, 3] and bias [K] of its first convolution, and its second."""
 
-    def __init__(self, kernel: Tensor, bias: Tensor, second: winograd.Winograd) -> None:
-        functions = winograd.here().functions
+    def __init__(self, kernel: Tensor, bias: Tensor, second: Winograd) -> None:
+        functions = here().functions
         self._channels = kernel.shape[0]
         self._bias = bias.contiguous()
         self._second = second
@@ -40,8 +41,8 @@ class Opening:
         self._forward = _floats(27 * self._channels)
         self._back = _floats(self._wide * self._channels)
         kernel = kernel.contiguous()
-        functions.opening_pack(_at(kernel), _at(self._forward), self._channels)
-        functions.opening_pack_back(_at(kernel), _at(self._back), self._channels)
+        functions.opening_pack(address(kernel), address(self._forward), self._channels)
+        functions.opening_pack_back(address(kernel), address(self._back), self._channels)
 
     def forward(self, x: Tensor, see: See) -> tuple[Tensor, Tensor]:
         """The block's output [1, K, ⌊H/2⌋, ⌊W/2⌋] and what `backward` needs of it, of what the network gets, x [1, 3, H, W]."""
@@ -62,7 +63,7 @@ class Opening:
 
     def backward(self, x: Tensor, gradient: Tensor, *, marks: Tensor, pull: Pull) -> Tensor:
         """The gradient at x, of the one at the output and what `pull` adds at the first convolution's."""
-        functions = winograd.here().functions
+        functions = here().functions
         height, width = size = (x.shape[2], x.shape[3])
         gradient = gradient.contiguous(memory_format=torch.channels_last)
         most = min(_rows_of_band(width), height)
@@ -80,7 +81,7 @@ class Opening:
                 0,
                 last - first,
                 lambda low, high, band=band, slope=slope: functions.opening_columns(  # type: ignore[misc]
-                    _at(slope), _at(band), _at(self._back), _at(columns), width, stride, self._channels, low, high
+                    address(slope), address(band), address(self._back), address(columns), width, stride, self._channels, low, high
                 ),
             )
             into = found.data_ptr() + 4 * 3 * width * first
@@ -88,16 +89,16 @@ class Opening:
                 -1 if first > 0 else 0,
                 last - first + (1 if last < height else 0),
                 lambda low, high, into=into, count=last - first: functions.opening_gather(  # type: ignore[misc]
-                    _at(columns), ctypes.c_void_p(into), width, stride, count, low, high
+                    address(columns), ctypes.c_void_p(into), width, stride, count, low, high
                 ),
             )
         return found.permute(2, 0, 1)[None]
 
     def _first(self, x: Tensor, first: int, last: int, buffer: Tensor) -> Tensor:
         """Rows first .. last − 1 of the first convolution with its ReLU, in the buffer: [1, K, rows, W]."""
-        functions = winograd.here().functions
+        functions = here().functions
         height, width = x.shape[2:]
-        stride = width + 2 + winograd.here().rows
+        stride = width + 2 + here().rows
         bordered = _floats((last - first + 2) * stride * 3).zero_().view(last - first + 2, stride, 3)
         low, high = max(0, first - 1), min(height, last + 1)
         bordered[low - first + 1 : high - first + 1, 1 : width + 1] = x[0, :, low:high].permute(1, 2, 0)
@@ -105,7 +106,15 @@ class Opening:
             0,
             last - first,
             lambda low, high: functions.opening_forward(
-                _at(bordered), _at(self._forward), _at(self._bias), _at(buffer), width, stride, self._channels, low, high
+                address(bordered),
+                address(self._forward),
+                address(self._bias),
+                address(buffer),
+                width,
+                stride,
+                self._channels,
+                low,
+                high,
             ),
         )
         return _view(buffer, self._channels, last - first, width)
@@ -134,8 +143,4 @@ def _share(first: int, last: int, work: Callable[[int, int], object]) -> None:
     """work(low, high) on parts of the rows first .. last − 1, one a thread."""
     threads = min(torch.get_num_threads(), last - first)
     cuts = [first + (last - first) * at // threads for at in range(threads + 1)]
-    winograd.on_threads(lambda at: work(cuts[at], cuts[at + 1]), threads)
-
-
-def _at(tensor: Tensor) -> ctypes.c_void_p:
-    return ctypes.c_void_p(tensor.data_ptr())
+    on_threads(lambda at: work(cuts[at], cuts[at + 1]), threads)

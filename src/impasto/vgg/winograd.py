@@ -6,23 +6,16 @@ output, only a byte for each output that says where the gradient goes, so nothin
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
-import os
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-VERSION: Final = 3
-"""Of the compiled library's interface; another one is not used."""
+from impasto.native import address, here, library, on_threads
 
 _PLAIN, _RELU, _RELU_POOL = 0, 1, 2
 _FREQUENCIES = 36
@@ -38,31 +31,6 @@ class _Job(ctypes.Structure):
         *((name, ctypes.c_int32) for name in ("height", "width", "channels_in", "channels_out", "x_is", "y_is")),
         *((name, ctypes.c_int32) for name in ("block", "parts", "first_row", "last_row", "next")),
     ]
-
-
-@dataclass(frozen=True)
-class Library:
-    """The compiled kernels for this processor: channels must be a multiple of `channels`, blocks of tiles one of `rows`."""
-
-    functions: Any
-    name: str
-    channels: int
-    rows: int
-
-
-@cache
-def library() -> Library | None:
-    """The fastest compiled library that this processor runs, or None where there is none (no compiler at installation)."""
-    capability = torch.backends.cpu.get_cpu_capability().lower()
-    for name in {"avx512": ("avx512", "avx2"), "avx2": ("avx2",)}.get(capability, ("plain",)):
-        path = Path(__file__).with_name(f"_winograd_{name}.so")
-        try:
-            functions = ctypes.CDLL(os.fspath(path))
-        except OSError:
-            continue
-        if functions.winograd_version() == VERSION:
-            return Library(functions, name, functions.winograd_channels(), functions.winograd_rows())
-    return None
 
 
 def fits(channels_in: int, channels_out: int) -> bool:
@@ -107,7 +75,7 @@ class Winograd:
 
             def pack(at: int) -> None:
                 first, last = min(out, at * share), min(out, (at + 1) * share)
-                found.functions.winograd_pack(_at(self._kernel), _at(u), into, out, int(transposed), first, last)
+                found.functions.winograd_pack(address(self._kernel), address(u), into, out, int(transposed), first, last)
 
             on_threads(pack, threads)
             self._packed[transposed] = u
@@ -233,7 +201,7 @@ def _rows(x: _Side, y: _Side, u: Tensor, bias: Tensor | None, *, size: tuple[int
         *rows,
         0,
     )
-    on_threads(lambda _: found.functions.winograd_run(ctypes.byref(job), _at(_scratch(scratch_floats))), threads)
+    on_threads(lambda _: found.functions.winograd_run(ctypes.byref(job), address(_scratch(scratch_floats))), threads)
 
 
 def _shares(tiles: int, channels_in: int, channels_out: int, threads: int, unit: int) -> tuple[int, int, int]:
@@ -257,18 +225,6 @@ def _ceil(count: int, size: int) -> int:
     return -(-count // size)
 
 
-def here() -> Library:
-    """The library, where `fits` said that there is one."""
-    found = library()
-    if found is None:
-        raise RuntimeError("the compiled convolutions are not here; ask fits() first")
-    return found
-
-
-def _at(tensor: Tensor) -> ctypes.c_void_p:
-    return ctypes.c_void_p(tensor.data_ptr())
-
-
 _local = threading.local()
 
 
@@ -278,38 +234,3 @@ def _scratch(floats: int) -> Tensor:
     if kept is None or kept.numel() < floats:
         kept = _local.scratch = torch.zeros(floats, dtype=torch.float32, device="cpu")
     return kept
-
-
-@cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="winograd")
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pool.cache_clear)  # a child has the pool, but not its threads
-
-
-def on_threads(work: Callable[[int], object], threads: int) -> None:
-    """work(0), work(1), … at once, the first here; each leaves Python's lock inside the library.
-
-    Returns, or raises, when all have ended: they read and write memory that the caller may free then.
-    """
-    others: list[Future[object]] = []
-    with contextlib.suppress(RuntimeError):  # Python is shutting down and starts no more threads
-        others.extend(_pool().submit(work, at) for at in range(1, threads))
-    try:
-        for at in (0, *range(len(others) + 1, threads)):
-            work(at)
-    finally:
-        _wait(others)
-    for other in others:
-        other.result()
-
-
-def _wait(others: list[Future[object]]) -> None:
-    """Until all have ended, also when a signal handler raises meanwhile."""
-    try:
-        wait(others)
-    except BaseException:
-        wait(others)
-        raise

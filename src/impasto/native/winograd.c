@@ -287,8 +287,3 @@ void winograd_pack(const float *g, float *u, int in, int out, int transposed, in
             }
         }
 }
-
-/* What the caller must know: a number that changes with job's layout, the multiple of channels needed, the rows of a register tile. */
-int winograd_version(void) { return 3; }
-int winograd_channels(void) { return NR; }
-int winograd_rows(void) { return MR; }
