@@ -13,7 +13,7 @@
 
 #include "vector.h"
 
-enum { DEPTH = 256, M = 4, N = M + 2, FREQUENCIES = N * N, MOST_CHANNELS = 2048, LINE = 64 };
+enum { DEPTH = 256, M = 4, N = M + 2, FREQUENCIES = N * N, MOST_CHANNELS = 2048, LINE = 64, STEP = MR / 3 };
 
 typedef int8_t bvec __attribute__((vector_size(VL)));
 typedef int8_t loose_bvec __attribute__((vector_size(VL), aligned(1), may_alias));
@@ -184,12 +184,13 @@ INLINE void tile_out(const job *j, const int y_is, int ty, int tx, const float *
     }
 }
 
-/* p[MR][NR] = v[MR][depth] . u[depth][NR], added to p unless it is the first part of the depth; meanwhile the panel `ahead` comes into
+/* p[rows][NR] = v[rows][depth] . u[depth][NR], added to p unless it is the first part of the depth; meanwhile the panel `ahead` comes into
    the second cache, unless it is NULL. */
-INLINE void product(const float *v, int64_t v_row, const float *u, const float *ahead, float *p, int64_t p_row, int depth, int first) {
+INLINE void product(const int rows, const float *v, int64_t v_row, const float *u, const float *ahead, float *p, int64_t p_row,
+                    int depth, int first) {
     vec sum[MR][2];
 #pragma GCC unroll 12
-    for (int i = 0; i < MR; i++) {
+    for (int i = 0; i < rows; i++) {
         sum[i][0] = first ? (vec){0} : load(p + i * p_row);
         sum[i][1] = first ? (vec){0} : load(p + i * p_row + VL);
     }
@@ -200,20 +201,20 @@ INLINE void product(const float *v, int64_t v_row, const float *u, const float *
             if (sizeof(float) * NR > 64) __builtin_prefetch(ahead + c * NR + VL, 0, 2);
         }
 #pragma GCC unroll 12
-        for (int i = 0; i < MR; i++) {
+        for (int i = 0; i < rows; i++) {
             float s = v[i * v_row + c];
             sum[i][0] += s * u0;
             sum[i][1] += s * u1;
         }
     }
 #pragma GCC unroll 12
-    for (int i = 0; i < MR; i++) {
+    for (int i = 0; i < rows; i++) {
         store(p + i * p_row, sum[i][0]);
         store(p + i * p_row + VL, sum[i][1]);
     }
 }
 
-/* P[rows][out] = V[rows][in] . U in the columns from .. to - 1, rows a multiple of MR; a panel of U, DEPTH deep, stays in the first
+/* P[rows][out] = V[rows][in] . U in the columns from .. to - 1, rows a multiple of STEP; a panel of U, DEPTH deep, stays in the first
    cache for all rows. */
 static __attribute__((noinline)) void products(const float *v, const float *u, float *p, int rows, int in, int out, int from, int to) {
     for (int c = 0; c < in; c += DEPTH) {
@@ -224,13 +225,16 @@ static __attribute__((noinline)) void products(const float *v, const float *u, f
             const float *ahead = k + NR < to ? panel + (int64_t)in * NR
                                : c + DEPTH < in ? u + (int64_t)from * in + (int64_t)(c + DEPTH) * NR
                                                 : u + (int64_t)in * out + (int64_t)from * in;
+            /* Once the panel is in the first cache, memory is free to bring the next one.  Where there are no two full sets of rows, as in
+               deep layers of small pictures, bringing panels is what takes the time. */
+            const int bring = rows < 2 * MR ? 0 : MR;
             for (int i = 0; i < rows; i += MR) {
-                const float *left = v + (int64_t)i * in + c;
+                const float *left = v + (int64_t)i * in + c, *next = i == bring ? ahead : NULL;
                 float *sums = p + (int64_t)i * out + k;
-                /* Once the panel is in the first cache, memory is free to bring the next one.  Where there is but one set of rows, as in
-                   deep layers of small pictures, bringing panels is all that takes time. */
-                if (i == (rows > MR ? MR : 0)) product(left, in, panel, ahead, sums, out, depth, c == 0);
-                else product(left, in, panel, NULL, sums, out, depth, c == 0);
+                if (rows - i >= MR && next) product(MR, left, in, panel, next, sums, out, depth, c == 0);
+                else if (rows - i >= MR) product(MR, left, in, panel, NULL, sums, out, depth, c == 0);
+                else if (rows - i > STEP) product(2 * STEP, left, in, panel, next, sums, out, depth, c == 0);
+                else product(STEP, left, in, panel, next, sums, out, depth, c == 0);
             }
         }
     }
@@ -256,7 +260,7 @@ void winograd_run(job *j, float *scratch) {
             else tile_in(j, RELU_POOL, ty, tx, here, v_stride);
         }
         for (int f = 0; f < FREQUENCIES; f++)
-            products(v + f * v_stride, j->u + (int64_t)f * in * out, p + f * p_stride, (count + MR - 1) / MR * MR, in, out,
+            products(v + f * v_stride, j->u + (int64_t)f * in * out, p + f * p_stride, (count + STEP - 1) / STEP * STEP, in, out,
                      from, to);
         for (int t = 0; t < count; t++) {
             const int ty = (first + t) / across, tx = (first + t) % across;
