@@ -7,6 +7,7 @@ import json
 import os
 import re
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -130,6 +131,24 @@ def test_a_thumbnail_is_upright_keeps_alpha_and_is_made_once(shared: TestClient)
     assert "immutable" in answer.headers["cache-control"]
     assert shared.get(path).content == answer.content
     assert error(shared.get(path.replace("128", "20"))) == (422, "invalid_settings")
+
+
+def test_a_file_that_nobody_needs_goes_and_can_be_sent_again(client: TestClient, queue: Queue) -> None:
+    services = client.app.state.services
+    data = png()
+    ((sent,), samples) = send(client, ("cat.png", data)), client.get("/api/v1/samples").json()
+    thumbnail = f"/api/v1/files/{sent['id']}/thumbnail?side=64"
+    assert client.get(thumbnail).status_code == 200 and services.sweep() == 0
+    files = Path(queue.store.url) / "files"
+    for path in files.glob("??/*"):
+        os.utime(path, (0, 0))
+    assert services.sweep() == 1
+    assert error(client.get(f"/api/v1/files/{sent['id']}")) == error(client.get(thumbnail)) == (404, "unknown")
+    assert error(client.post("/api/v1/jobs", json={"content": sent["id"], "styles": [{"file": sent["id"]}]})) == (404, "unknown")
+    assert sum(map(len, samples.values())) == len(list(files.glob("??/*")))  # they are offered, so they stay
+    kept = [path for folder in ("facts", "thumbnails") for path in (files.parent / folder).glob(f"??/{sent['id']}*")]
+    assert kept == []
+    assert send(client, ("cat.png", data))[0] == sent and client.get(thumbnail).status_code == 200
 
 
 def test_a_job_has_the_files_and_settings_that_were_sent(client: TestClient) -> None:

@@ -174,6 +174,8 @@ def test_a_thousand_that_ask_for_streams_and_900_that_say_nothing_leave_it_well(
             assert httpx.get(f"{address}/healthz", timeout=5).status_code == 200
             assert "impasto_event_streams 64.0" in httpx.get(f"{address}/metrics", timeout=5).text
             assert time.monotonic() - begun < 5
+            for one in open_[1000:]:  # these it does not wait for
+                assert one.recv(1) == b""
             for one in open_:
                 one.close()
             end = time.monotonic() + 30

@@ -84,6 +84,9 @@ def serve(
     limit_files: Annotated[int | None, _limit("files_per_job", "--limit-files", "files of a job")] = None,
     limit_queue: Annotated[int | None, _limit("queue", "--limit-queue", "jobs on the queue, per token")] = None,
     limit_streams: Annotated[int | None, _limit("streams", "--limit-streams", "event streams that are open at once")] = None,
+    limit_unused_hours: Annotated[
+        int | None, _limit("unused_hours", "--limit-unused-hours", "hours that a file is kept which no job names")
+    ] = None,
     open_browser: Annotated[bool, typer.Option("--open", help="open the page in the browser")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="log warnings only, and do not print the address")] = False,
 ) -> None:
@@ -105,6 +108,7 @@ def serve(
         "files_per_job": limit_files,
         "queue": limit_queue,
         "streams": limit_streams,
+        "unused_hours": limit_unused_hours,
     }
     chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if limit_upload_bytes is not None:

@@ -96,7 +96,7 @@ class Queue:
         return made
 
     def _require(self, sha256: str) -> None:
-        if self.store.stamp(file_key(sha256)) is None:
+        if not self.store.use(file_key(sha256)):
             raise Missing(f"there is no file {sha256[:12]}… here; send it first")
 
     def get(self, job: str) -> Job:
@@ -171,6 +171,13 @@ class Queue:
             )
         )
         return len(rows)
+
+    def inputs(self) -> set[str]:
+        """The hashes of all files that jobs name, whatever state they are in."""
+        # In one answer: in pages, a job that is deleted meanwhile would push another one over the edge of one.
+        rows = answered(lambda: self._client.list_workflows(name=WORKFLOW, load_output=False))
+        requests = (Request.model_validate_json(row.input["args"][0]) for row in rows if row.input)
+        return {ref.sha256 for request in requests for _, ref in request.roles()}
 
     def pause(self, job: str) -> Job:
         """Stops it after the step it is in; what it has is kept.  Raises UnknownJob, or Conflict when it is at an end."""

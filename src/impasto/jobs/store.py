@@ -52,6 +52,9 @@ class Store(Protocol):
     def stamp(self, key: str) -> str | None:
         """What changes whenever the file does; None where there is none."""
 
+    def use(self, key: str) -> bool:
+        """Whether the file is there; from now on it counts as used just now."""
+
     def remove(self, prefix: str) -> None:
         """Removes a file, or all files of a folder; what is not there is gone already."""
 
@@ -82,7 +85,7 @@ def job_key(job: str, name: str = "") -> str:
 def keep_file(store: Store, data: bytes) -> str:
     """Puts an input into the store; its hash."""
     sha256 = hashlib.sha256(data).hexdigest()
-    if store.stamp(file_key(sha256)) is None:
+    if not store.use(file_key(sha256)):
         store.write(file_key(sha256), data)
     return sha256
 
@@ -152,6 +155,17 @@ class Folder:
         except OSError as error:
             raise OutputError(f"{self._folder / key} cannot be read: {error.strerror or error}") from None
         return f"{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_size:x}"
+
+    def use(self, key: str) -> bool:
+        """As Store.use."""
+        path = self._path(key)
+        try:
+            os.utime(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:  # somebody else's file, or a disk that is not written to: it is there, and nothing else matters
+            return self.stamp(key) is not None
+        return True
 
     def remove(self, prefix: str) -> None:
         """As Store.remove."""
@@ -255,6 +269,10 @@ class Remote:
             return None
         known = [info.get(name) for name in ("ETag", "etag", "mtime", "LastModified", "last_modified", "created", "size")]
         return hashlib.sha256(repr(known).encode()).hexdigest()[:16]
+
+    def use(self, key: str) -> bool:
+        """As Store.use; nothing is noted, since nothing is swept there."""
+        return self.stamp(key) is not None
 
     def remove(self, prefix: str) -> None:
         """As Store.remove."""

@@ -23,6 +23,9 @@ def on_threads(work: Callable[[int], object], threads: int) -> None:
 
     Returns, or raises, when all have ended: they read and write memory that the caller may free then.
     """
+    if threads == 1:
+        work(0)
+        return
     others: list[Future[object]] = []
     with contextlib.suppress(RuntimeError):  # Python is shutting down and starts no more threads
         others.extend(_pool().submit(work, at) for at in range(1, threads))

@@ -28,10 +28,15 @@ class Derived:
         if filed.kind != "picture":
             raise UnreadableImage(f"{filed.name} is a style file, there is no picture of it")
         fitting = _fitting(side)
-        key = f"thumbnails/{filed.id[:2]}/{filed.id}-{fitting}.webp"
+        key = _thumbnail_key(filed.id, fitting)
         return self._store.read(
             self._made(key, file_key(filed.id), lambda path, out: self._pictures.shrink(path, out, side=fitting))
         )
+
+    def forget(self, sha256: str) -> None:
+        """After a file was removed: its small pictures."""
+        for side in SIDES:
+            self._store.remove(_thumbnail_key(sha256, side))
 
     def small(self, job: str, name: str, stamp: str, side: int) -> bytes:
         """A small WebP of one of a job's pictures, as it is at a stamp."""
@@ -57,6 +62,10 @@ class Derived:
                 make(path, out)
                 self._store.send(key, out)
         return key
+
+
+def _thumbnail_key(sha256: str, side: int) -> str:
+    return f"thumbnails/{sha256[:2]}/{sha256}-{side}.webp"
 
 
 def _fitting(side: int) -> int:

@@ -47,9 +47,9 @@ class Library:
         """Takes a local file over.  Raises UnreadableImage or ImageTooLarge, and then nothing is kept."""
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        try:
+        if self._store.use(file_key(sha256)):
             filed = replace(self.get(sha256), name=shown_name(name))
-        except Missing:
+        else:
             filed = self._inspected(sha256, path, shown_name(name))
             self._store.send(file_key(sha256), path)
         self._keep(filed)
@@ -76,9 +76,14 @@ class Library:
 
     def keep(self, data: bytes, filed: Filed) -> None:
         """Puts a file of our own there, of which everything is known."""
-        if self._store.stamp(file_key(filed.id)) is None:
+        if not self._store.use(file_key(filed.id)):
             self._store.write(file_key(filed.id), data)
             self._keep(filed)
+
+    def forget(self, sha256: str) -> None:
+        """After a file was removed: what is known of it."""
+        self._known.pop(sha256, None)
+        self._store.remove(_facts_key(sha256))
 
     def chunks(self, key: str) -> Iterator[bytes]:
         """The bytes of a file of the store, a piece at a time."""

@@ -35,5 +35,8 @@ class Limits:
     uploads: int = 8
     """Requests that send files at once."""
 
+    unused_hours: int = 24
+    """For which a file is kept that no job names."""
+
     body_bytes: int = 2**20
     """Of a request without files."""

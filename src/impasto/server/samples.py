@@ -50,6 +50,11 @@ class Placed:
         self._lock = threading.Lock()
         self._ids: dict[str, str] = {}
 
+    def placed(self) -> set[str]:
+        """The files' ids of those that somebody was told of."""
+        with self._lock:
+            return set(self._ids.values())
+
     def all(self) -> list[tuple[str, Sample]]:
         """Each with its file's id."""
         found = samples()

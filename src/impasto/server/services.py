@@ -11,6 +11,7 @@ from fastapi import Depends, Path, Request
 from impasto.jobs import Job, Queue, State, Store
 from impasto.jobs.queue import UnknownJob
 from impasto.jobs.request import Request as JobRequest
+from impasto.jobs.sweep import sweep
 from impasto.server.access import Access
 from impasto.server.derived import Derived
 from impasto.server.describe import described
@@ -84,6 +85,14 @@ class Services:
                 f"{self.limits.queue} jobs wait or run already; wait for one, or cancel one",
                 headers={"Retry-After": "30"},
             )
+
+    def sweep(self) -> int:
+        """Removes files that no job names and nobody used for long; how many.  Raises Unavailable or OutputError."""
+        gone = sweep(self.queue, unused_s=3600 * self.limits.unused_hours, but=self.samples.placed())
+        for sha256 in gone:
+            self.library.forget(sha256)
+            self.derived.forget(sha256)
+        return len(gone)
 
     def described(self, job: Job) -> JobReply:
         """A job as clients see it."""

@@ -18,7 +18,7 @@ from typing import Final
 import filelock
 import uvicorn
 
-from impasto.errors import InputError
+from impasto.errors import ImpastoError, InputError
 from impasto.files import output_error
 from impasto.jobs import Queue, Store, open_store
 from impasto.jobs.log import log_to_stderr
@@ -27,6 +27,7 @@ from impasto.jobs.supervise import Workers
 from impasto.server.access import Access, is_loopback
 from impasto.server.app import build
 from impasto.server.limits import Limits
+from impasto.server.patience import Impatient
 from impasto.server.services import Services
 
 WORKERS_STOP_S: Final = 120.0
@@ -35,6 +36,8 @@ WORKERS_STOP_S: Final = 120.0
 _ANSWERS_STOP_S: Final = 10
 _CONNECTIONS: Final = 2000
 """Open at once; beyond that uvicorn answers 503 itself.  Far more than event streams, so that those are refused in words."""
+
+_SWEEP_S: Final = 3600.0
 
 _OTHER_FILES: Final = 200
 """Open files that are no connections."""
@@ -150,15 +153,17 @@ async def _served(services: Services, listening: socket.socket, workers: Workers
         limit_concurrency=_connections(),
         timeout_graceful_shutdown=_ANSWERS_STOP_S,
         ws="none",
+        http=Impatient,
     )
     server = uvicorn.Server(config)
     _end_on_signals(server)
     if workers is not None:
         workers.start()
     try:
-        ending = asyncio.create_task(_end(server, services, on_ready))
+        beside = [asyncio.create_task(_end(server, services, on_ready)), asyncio.create_task(_sweep(services))]
         await server.serve(sockets=[listening])
-        ending.cancel()
+        for task in beside:
+            task.cancel()
     finally:
         if workers is not None:
             logging.getLogger("impasto.server").info("waiting for the workers to save what they have")
@@ -201,6 +206,20 @@ async def _end(server: uvicorn.Server, services: Services, on_ready: Callable[[]
     services.hub.close()
     services.estimates.close()
     services.pictures.close()
+
+
+async def _sweep(services: Services) -> None:
+    """Again and again removes what nobody needs."""
+    log = logging.getLogger("impasto.server")
+    while True:
+        try:
+            count = await asyncio.to_thread(services.sweep)
+        except ImpastoError as error:
+            log.warning("no files were removed: %s", error)
+        else:
+            if count > 0:
+                log.info("removed %s files that no job named for %s hours", count, services.limits.unused_hours)
+        await asyncio.sleep(_SWEEP_S)
 
 
 def _address(listening: socket.socket) -> str:

@@ -1,0 +1,73 @@
+"""Inputs that no job needs: they go some time after they were last sent or asked for.
+
+Only in a folder, which one server claims: where several share a location, none knows what the others are about to use.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Final
+
+from impasto.errors import OutputError
+from impasto.files import output_error
+from impasto.jobs.queue import Queue
+from impasto.jobs.store import Folder
+
+_GOING: Final = ".going"
+
+
+def sweep(queue: Queue, *, unused_s: float, but: Collection[str] = ()) -> list[str]:
+    """Removes inputs that no job names and nobody used for so many seconds, but some; their hashes.
+
+    Raises Unavailable or OutputError.
+    """
+    if not isinstance(queue.store, Folder):
+        return []
+    folder, until = Path(queue.store.url) / "files", time.time() - unused_s
+    _put_back(folder)
+    old = [path for path in _inputs(folder) if (used := _used(path)) is not None and used < until]
+    if not old:
+        return []
+    # Asked after the files were looked at: what a job names from now on, it used a moment ago.
+    needed = queue.inputs() | set(but)
+    return [path.name for path in old if path.name not in needed and _removed(path, until)]
+
+
+def _inputs(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.glob("??/*") if not path.name.startswith("."))
+
+
+def _used(path: Path) -> float | None:
+    """When, in seconds since 1970; None where it is gone."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise OutputError(f"{path} cannot be read: {error.strerror or error}") from None
+
+
+def _removed(path: Path, until: float) -> bool:
+    """Whether it went.  Who uses it from now on finds it absent, and who did just before has it back."""
+    going = path.with_name(f".{path.name}{_GOING}")
+    try:
+        path.replace(going)
+        if going.stat().st_mtime >= until:
+            going.replace(path)
+            return False
+        going.unlink()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise output_error(path, error) from None
+    return True
+
+
+def _put_back(folder: Path) -> None:
+    """What was on its way when a server was ended."""
+    for going in folder.glob(f"??/.*{_GOING}"):
+        with contextlib.suppress(OSError):
+            going.replace(going.with_name(going.name.removeprefix(".").removesuffix(_GOING)))
