@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
 from tests.jobs.conftest import small_request
 
-from impasto.jobs import Queue, Store, open_store, sweep
+from impasto.jobs import Queue, Store, open_store
 from impasto.jobs.store import Folder, file_key, keep_file
+from impasto.jobs.sweep import sweep
 
 HOUR = 3600.0
 
@@ -23,15 +25,19 @@ def kept(store: Store, data: bytes, *, hours_ago: float) -> str:
     return sha256
 
 
+def swept(queue: Queue, *, unused_s: float, but: Collection[str] = ()) -> list[str]:
+    return list(sweep(queue, unused_s=unused_s, but=but))
+
+
 def test_what_no_job_names_goes_some_time_after_its_last_use(queue: Queue, store: Store) -> None:
     old, fresh = kept(store, b"old", hours_ago=25), kept(store, b"fresh", hours_ago=23)
     again = kept(store, b"again", hours_ago=25)
     assert keep_file(store, b"again") == again  # sent once more
-    assert sweep.sweep(queue, unused_s=24 * HOUR) == [old]
+    assert swept(queue, unused_s=24 * HOUR) == [old]
     assert [store.stamp(file_key(one)) is None for one in (old, fresh, again)] == [True, False, False]
-    assert sweep.sweep(queue, unused_s=24 * HOUR) == []
+    assert swept(queue, unused_s=24 * HOUR) == []
     other = kept(store, b"other", hours_ago=25)
-    assert sweep.sweep(queue, unused_s=24 * HOUR, but={other}) == [] and store.read(file_key(other)) == b"other"
+    assert swept(queue, unused_s=24 * HOUR, but={other}) == [] and store.read(file_key(other)) == b"other"
     assert keep_file(store, b"old") == old and store.read(file_key(old)) == b"old"
 
 
@@ -42,11 +48,11 @@ def test_what_a_job_names_stays_as_long_as_the_job(queue: Queue, store: Store, t
     assert queue.inputs() == set(names) and len(names) > 1
     for sha256 in names:
         os.utime(Path(store.url) / file_key(sha256), (0, 0))
-    assert sweep.sweep(queue, unused_s=HOUR) == []
+    assert swept(queue, unused_s=HOUR) == []
     queue.cancel(job.id)
-    assert sweep.sweep(queue, unused_s=HOUR) == []
+    assert swept(queue, unused_s=HOUR) == []
     queue.delete(job.id)
-    assert sorted(sweep.sweep(queue, unused_s=HOUR)) == names
+    assert sorted(swept(queue, unused_s=HOUR)) == names
 
 
 def test_a_job_uses_what_it_names(queue: Queue, store: Store, tmp_path: Path) -> None:
@@ -54,7 +60,7 @@ def test_a_job_uses_what_it_names(queue: Queue, store: Store, tmp_path: Path) ->
     for _, ref in request.roles():
         os.utime(Path(store.url) / file_key(ref.sha256), (0, 0))
     queue.delete(queue.cancel(queue.submit(request).id).id)
-    assert sweep.sweep(queue, unused_s=HOUR) == []
+    assert swept(queue, unused_s=HOUR) == []
 
 
 def test_what_is_used_while_it_goes_stays(queue: Queue, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +72,7 @@ def test_what_is_used_while_it_goes_stays(queue: Queue, store: Store, monkeypatc
         return found
 
     monkeypatch.setattr(queue, "inputs", and_then_it_is_used)
-    assert sweep.sweep(queue, unused_s=HOUR) == []
+    assert swept(queue, unused_s=HOUR) == []
     assert store.read(file_key(sha256)) == b"old"
 
 
@@ -75,7 +81,7 @@ def test_what_was_on_its_way_when_the_server_was_killed_is_put_back(queue: Queue
     path = Path(store.url) / file_key(sha256)
     path.rename(path.with_name(f".{sha256}.going"))
     assert not store.use(file_key(sha256))
-    assert sweep.sweep(queue, unused_s=HOUR) == []
+    assert swept(queue, unused_s=HOUR) == []
     assert store.read(file_key(sha256)) == b"used"
 
 
@@ -84,5 +90,5 @@ def test_nothing_is_swept_where_several_servers_may_be(tmp_path: Path) -> None:
     queue = Queue(shared, f"sqlite:///{tmp_path / 'queue.sqlite'}")
     sha256 = keep_file(shared, b"shared")
     assert not isinstance(shared, Folder)
-    assert sweep.sweep(queue, unused_s=0) == [] and shared.use(file_key(sha256)) and not shared.use(file_key("0" * 64))
+    assert swept(queue, unused_s=0) == [] and shared.use(file_key(sha256)) and not shared.use(file_key("0" * 64))
     queue.close()

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from PIL import Image
 from tests.samples import photo
+from tests.server.conftest import Make
 from tests.server.faked import TOKEN, TestClient, Work, encoded, job_body, png, send, style_png, submit
 
 from impasto import presets
@@ -149,6 +150,13 @@ def test_a_file_that_nobody_needs_goes_and_can_be_sent_again(client: TestClient,
     kept = [path for folder in ("facts", "thumbnails") for path in (files.parent / folder).glob(f"??/{sent['id']}*")]
     assert kept == []
     assert send(client, ("cat.png", data))[0] == sent and client.get(thumbnail).status_code == 200
+
+
+def test_what_is_known_of_a_file_that_was_sent_again_stays(make: Make) -> None:
+    client = make()
+    (sent,) = send(client, ("cat.png", png()))
+    client.app.state.services.library.forget(sent["id"])  # it was swept, and meanwhile it is here again
+    assert make().app.state.services.library.get(sent["id"]).name == "cat"  # another server, which reads what was kept
 
 
 def test_a_job_has_the_files_and_settings_that_were_sent(client: TestClient) -> None:

@@ -19,21 +19,23 @@ from impasto.jobs.store import Folder
 _GOING: Final = ".going"
 
 
-def sweep(queue: Queue, *, unused_s: float, but: Collection[str] = ()) -> list[str]:
-    """Removes inputs that no job names and nobody used for so many seconds, but some; their hashes.
+def sweep(queue: Queue, *, unused_s: float, but: Collection[str] = ()) -> Iterator[str]:
+    """Removes inputs that no job names and nobody used for so many seconds, but some; their hashes, each when it is gone.
 
     Raises Unavailable or OutputError.
     """
     if not isinstance(queue.store, Folder):
-        return []
+        return
     folder, until = Path(queue.store.url) / "files", time.time() - unused_s
     _put_back(folder)
     old = [path for path in _inputs(folder) if (used := _used(path)) is not None and used < until]
     if not old:
-        return []
+        return
     # Asked after the files were looked at: what a job names from now on, it used a moment ago.
     needed = queue.inputs() | set(but)
-    return [path.name for path in old if path.name not in needed and _removed(path, until)]
+    for path in old:
+        if path.name not in needed and _removed(path, until):
+            yield path.name
 
 
 def _inputs(folder: Path) -> Iterator[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import threading
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
@@ -42,6 +43,7 @@ class Library:
         self._pictures = pictures
         self._limits = limits
         self._known: dict[str, Filed] = {}
+        self._writing = threading.Lock()
 
     def add(self, path: Path, name: str) -> Filed:
         """Takes a local file over.  Raises UnreadableImage or ImageTooLarge, and then nothing is kept."""
@@ -81,9 +83,11 @@ class Library:
             self._keep(filed)
 
     def forget(self, sha256: str) -> None:
-        """After a file was removed: what is known of it."""
-        self._known.pop(sha256, None)
-        self._store.remove(_facts_key(sha256))
+        """After a file was removed: what is known of it, unless it was sent again meanwhile."""
+        with self._writing:
+            if self._store.stamp(file_key(sha256)) is None:
+                self._known.pop(sha256, None)
+                self._store.remove(_facts_key(sha256))
 
     def chunks(self, key: str) -> Iterator[bytes]:
         """The bytes of a file of the store, a piece at a time."""
@@ -96,8 +100,9 @@ class Library:
         return Filed(sha256, name, bytes=path.stat().st_size, **found)
 
     def _keep(self, filed: Filed) -> None:
-        self._store.write(_facts_key(filed.id), json.dumps(asdict(filed)).encode())
-        self._known[filed.id] = filed
+        with self._writing:
+            self._store.write(_facts_key(filed.id), json.dumps(asdict(filed)).encode())
+            self._known[filed.id] = filed
 
 
 def _facts_key(sha256: str) -> str:

@@ -88,11 +88,12 @@ class Services:
 
     def sweep(self) -> int:
         """Removes files that no job names and nobody used for long; how many.  Raises Unavailable or OutputError."""
-        gone = sweep(self.queue, unused_s=3600 * self.limits.unused_hours, but=self.samples.placed())
-        for sha256 in gone:
+        count = 0
+        for sha256 in sweep(self.queue, unused_s=3600 * self.limits.unused_hours, but=self.samples.placed()):
             self.library.forget(sha256)
             self.derived.forget(sha256)
-        return len(gone)
+            count += 1
+        return count
 
     def described(self, job: Job) -> JobReply:
         """A job as clients see it."""
