@@ -1,4 +1,4 @@
-"""The products that Gram matrices are made of, by matrix products and by 1×1 convolutions: `python -m benchmarks.products`.
+"""The products that Gram matrices are made of, by PyTorch's matrix products and by ours: `python -m benchmarks.products`.
 
 Both in one run, alternating, at the layers of pictures of 512×384 px and 128×85 px: Σ f fᵀ, and M·f added to a gradient.
 """
@@ -38,17 +38,16 @@ def main() -> None:
         )
         gflop = 2e-9 * channels**2 * height * width
         cells = [f"{channels} × {height}×{width}"]
-        for product, convolution in (there, back):
+        for product, ours in (there, back):
             cells += [
                 number(1e3 * product),
-                number(1e3 * convolution),
-                number(gflop / convolution),
-                number(product / convolution),
+                number(1e3 * ours),
+                number(gflop / ours),
+                number(product / ours),
             ]
         rows.append(cells)
-    head = ["layer", "Σ f fᵀ: product, ms", "convolution, ms", "GFLOP/s", "ratio"]
-    head += ["M·f: product, ms", "convolution, ms", "GFLOP/s", "ratio"]
-    print(f"# Products of features\n\n{text(describe())}\n\n{markdown(head, rows)}")
+    head = ["layer", "Σ f fᵀ: PyTorch's, ms", "ours, ms", "GFLOP/s", "ratio", "M·f: PyTorch's, ms", "ours, ms", "GFLOP/s", "ratio"]
+    print(f"# Products of features, {torch.get_num_threads()} threads\n\n{text(describe())}\n\n{markdown(head, rows)}")
 
 
 def against(one: Callable[[], Tensor], other: Callable[[], Tensor]) -> tuple[float, float]:
