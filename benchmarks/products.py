@@ -46,7 +46,17 @@ def main() -> None:
                 number(product / ours),
             ]
         rows.append(cells)
-    head = ["layer", "Σ f fᵀ: PyTorch's, ms", "ours, ms", "GFLOP/s", "ratio", "M·f: PyTorch's, ms", "ours, ms", "GFLOP/s", "ratio"]
+    head = [
+        "layer",
+        "Σ f fᵀ: PyTorch's, ms",
+        "ours, ms",
+        "GFLOP/s",
+        "ratio",
+        "M·f: PyTorch's, ms",
+        "ours, ms",
+        "GFLOP/s",
+        "ratio",
+    ]
     print(f"# Products of features, {torch.get_num_threads()} threads\n\n{text(describe())}\n\n{markdown(head, rows)}")
 
 

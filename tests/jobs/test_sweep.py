@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from tests.jobs.conftest import small_request
 
-from impasto.jobs import Queue, Store, open_store
-from impasto.jobs.store import Folder, file_key, keep_file
+from impasto.jobs import Queue, Store
+from impasto.jobs.store import Remote, file_key, keep_file
 from impasto.jobs.sweep import sweep
 
 HOUR = 3600.0
@@ -85,10 +85,41 @@ def test_what_was_on_its_way_when_the_server_was_killed_is_put_back(queue: Queue
     assert store.read(file_key(sha256)) == b"used"
 
 
+def test_nothing_is_swept_where_another_database_had_jobs(store: Store, tmp_path: Path) -> None:
+    first, sha256 = Queue(store), kept(store, b"of a job that waits elsewhere", hours_ago=2)
+    assert first.alone
+    other = Queue(store, f"sqlite:///{tmp_path / 'other.sqlite'}")
+    for queue in (first, other):
+        assert not queue.alone and swept(queue, unused_s=HOUR) == []
+        queue.close()
+    assert store.use(file_key(sha256))
+
+
 def test_nothing_is_swept_where_several_servers_may_be(tmp_path: Path) -> None:
-    shared = open_store("memory://swept")
+    shared = Remote(str(tmp_path / "shared"))
     queue = Queue(shared, f"sqlite:///{tmp_path / 'queue.sqlite'}")
-    sha256 = keep_file(shared, b"shared")
-    assert not isinstance(shared, Folder)
-    assert swept(queue, unused_s=0) == [] and shared.use(file_key(sha256)) and not shared.use(file_key("0" * 64))
+    sha256 = kept(shared, b"shared", hours_ago=2)
+    assert Path(shared.url, file_key(sha256)).is_file()
+    assert swept(queue, unused_s=HOUR) == [] and shared.use(file_key(sha256)) and not shared.use(file_key("0" * 64))
     queue.close()
+
+
+def test_what_is_no_input_is_left_alone_and_holds_up_nothing(queue: Queue, store: Store) -> None:
+    old = sorted(kept(store, bytes([at]), hours_ago=2) for at in range(9))
+    folder = Path(store.url) / "files"
+    (folder / "ab").mkdir(exist_ok=True)
+    (folder / "ab" / "notes.txt").write_text("mine")
+    os.utime(folder / "ab" / "notes.txt", (0, 0))
+    stuck = folder / old[0][:2] / f".{old[0]}.going"
+    stuck.mkdir()
+    (stuck / "in the way").write_text("")
+    assert sorted(swept(queue, unused_s=HOUR)) == old[1:]
+    assert (folder / "ab" / "notes.txt").read_text() == "mine"
+
+
+def test_what_was_sent_again_after_a_kill_keeps_its_time(queue: Queue, store: Store) -> None:
+    sha256 = kept(store, b"used", hours_ago=2)
+    path = Path(store.url) / file_key(sha256)
+    path.rename(path.with_name(f".{sha256}.going"))
+    assert keep_file(store, b"used") == sha256
+    assert swept(queue, unused_s=HOUR) == [] and [one.name for one in path.parent.iterdir()] == [sha256]

@@ -152,6 +152,28 @@ def test_a_file_that_nobody_needs_goes_and_can_be_sent_again(client: TestClient,
     assert send(client, ("cat.png", data))[0] == sent and client.get(thumbnail).status_code == 200
 
 
+def test_what_a_finished_job_was_made_of_stays(client: TestClient, queue: Queue, work: Work) -> None:
+    job = submit(client)
+    work.finish(job["id"])
+    files = Path(queue.store.url) / "files"
+    for path in files.glob("??/*"):
+        os.utime(path, (0, 0))
+    assert client.get(f"/api/v1/jobs/{job['id']}").json()["state"] == "finished"
+    assert client.app.state.services.sweep() == 0
+    client.delete(f"/api/v1/jobs/{job['id']}")
+    assert client.app.state.services.sweep() == 2
+
+
+def test_an_estimate_uses_its_files(client: TestClient, queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client.app.state.services.estimates, "of", lambda _: pytest.fail("only the files are looked at here"))
+    body = job_body(client)
+    for path in (Path(queue.store.url) / "files").glob("??/*"):
+        os.utime(path, (0, 0))
+    with pytest.raises(pytest.fail.Exception):
+        client.post("/api/v1/estimate", json=body)
+    assert client.app.state.services.sweep() == 0
+
+
 def test_what_is_known_of_a_file_that_was_sent_again_stays(make: Make) -> None:
     client = make()
     (sent,) = send(client, ("cat.png", png()))

@@ -1,5 +1,4 @@
 import os
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -12,10 +11,6 @@ from impasto.vgg.winograd import Winograd
 
 needs_library = pytest.mark.skipif(library() is None, reason="no compiler at installation")
 SIZES = [(1, 1), (2, 5), (4, 4), (5, 9), (13, 17), (24, 31)]
-
-
-def test_the_library_is_there_wherever_a_compiler_is():
-    assert library() is not None or not any(map(shutil.which, ("cc", "gcc", "clang")))
 
 
 def example(height, width, *, channels_in=32, channels_out=64, batch=1, seed=0):

@@ -6,6 +6,7 @@ A job's state is the workflow's, with one word of our own beside it (`hold`): wh
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import logging
@@ -24,7 +25,7 @@ from impasto.errors import InputError, Unavailable
 from impasto.jobs.database import QUEUE, VERSION, WORKFLOW, database_url, prepared
 from impasto.jobs.job import Failure, Job, Made, Progress, State
 from impasto.jobs.request import Request, parse_request
-from impasto.jobs.store import Missing, Store, file_key, job_key, keep_file
+from impasto.jobs.store import Folder, Missing, Store, file_key, job_key, keep_file
 from impasto.jobs.workers import alive
 
 T = TypeVar("T")
@@ -57,6 +58,15 @@ class Queue:
         self.store = store
         self.database = database_url(store, database)
         self._client = answered(lambda: prepared(self.database))
+        # The databases that ever had jobs here, by their hashes: URLs may hold passwords.
+        self._mark = hashlib.sha256(self.database.encode()).hexdigest()[:16]
+        if isinstance(store, Folder):
+            store.write(f"databases/{self._mark}", b"")
+
+    @property
+    def alone(self) -> bool:
+        """Whether no other database ever had jobs whose files are here."""
+        return self.store.names("databases") == [self._mark]
 
     def close(self) -> None:
         """Gives up the connections."""
@@ -173,10 +183,14 @@ class Queue:
         return len(rows)
 
     def inputs(self) -> set[str]:
-        """The hashes of all files that jobs name, whatever state they are in."""
+        """The hashes of all files that jobs name, whatever state they are in.  Raises Unavailable where one cannot be read."""
         # In one answer: in pages, a job that is deleted meanwhile would push another one over the edge of one.
         rows = answered(lambda: self._client.list_workflows(name=WORKFLOW, load_output=False))
-        requests = (Request.model_validate_json(row.input["args"][0]) for row in rows if row.input)
+        try:
+            given = [{"args": ()} if row.input is None else row.input for row in rows]
+            requests = [Request.model_validate_json(one["args"][0]) for one in given]
+        except (ValueError, TypeError, LookupError) as error:
+            raise Unavailable(f"a job's request cannot be read: {error}") from None
         return {ref.sha256 for request in requests for _, ref in request.roles()}
 
     def pause(self, job: str) -> Job:
@@ -207,7 +221,10 @@ class Queue:
         return self.get(job)
 
     def delete(self, job: str) -> None:
-        """Removes a job and its files; its inputs stay.  Raises UnknownJob, or Conflict while it is waited for or at work."""
+        """Removes a job and its files; its inputs stay until they are swept.
+
+        Raises UnknownJob, or Conflict while it is waited for or at work.
+        """
         state = self.get(job).state
         if state in {"queued", "running", "pausing"}:
             raise Conflict(f"the job is {state}; cancel it first")

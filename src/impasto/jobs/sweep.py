@@ -1,22 +1,25 @@
 """Inputs that no job needs: they go some time after they were last sent or asked for.
 
-Only in a folder, which one server claims: where several share a location, none knows what the others are about to use.
+Only in a folder, which one server claims, and of which no other database ever had jobs: what others know is not known here.
 """
 
 from __future__ import annotations
 
-import contextlib
+import logging
+import os
+import re
 import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
 from impasto.errors import OutputError
-from impasto.files import output_error
 from impasto.jobs.queue import Queue
 from impasto.jobs.store import Folder
 
 _GOING: Final = ".going"
+_HASH: Final = re.compile(r"[0-9a-f]{64}")
+log = logging.getLogger("impasto.jobs")
 
 
 def sweep(queue: Queue, *, unused_s: float, but: Collection[str] = ()) -> Iterator[str]:
@@ -24,7 +27,7 @@ def sweep(queue: Queue, *, unused_s: float, but: Collection[str] = ()) -> Iterat
 
     Raises Unavailable or OutputError.
     """
-    if not isinstance(queue.store, Folder):
+    if not isinstance(queue.store, Folder) or not queue.alone:
         return
     folder, until = Path(queue.store.url) / "files", time.time() - unused_s
     _put_back(folder)
@@ -39,7 +42,7 @@ def sweep(queue: Queue, *, unused_s: float, but: Collection[str] = ()) -> Iterat
 
 
 def _inputs(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.glob("??/*") if not path.name.startswith("."))
+    return (path for path in folder.glob("??/*") if _HASH.fullmatch(path.name) is not None)
 
 
 def _used(path: Path) -> float | None:
@@ -54,7 +57,10 @@ def _used(path: Path) -> float | None:
 
 def _removed(path: Path, until: float) -> bool:
     """Whether it went.  Who uses it from now on finds it absent, and who did just before has it back."""
-    going = path.with_name(f".{path.name}{_GOING}")
+    used, going = _used(path), path.with_name(f".{path.name}{_GOING}")
+    # What cannot be written to does not tell when it was used.
+    if used is None or used >= until or not os.access(path, os.W_OK):
+        return False
     try:
         path.replace(going)
         if going.stat().st_mtime >= until:
@@ -63,13 +69,17 @@ def _removed(path: Path, until: float) -> bool:
         going.unlink()
     except FileNotFoundError:
         return False
-    except OSError as error:
-        raise output_error(path, error) from None
+    except OSError as error:  # the others need not wait for it
+        log.warning("%s cannot be removed: %s", path, error.strerror or error)
+        return False
     return True
 
 
 def _put_back(folder: Path) -> None:
     """What was on its way when a server was ended."""
     for going in folder.glob(f"??/.*{_GOING}"):
-        with contextlib.suppress(OSError):
-            going.replace(going.with_name(going.name.removeprefix(".").removesuffix(_GOING)))
+        path = going.with_name(going.name.removeprefix(".").removesuffix(_GOING))
+        try:
+            going.unlink() if path.exists() else going.replace(path)
+        except OSError as error:
+            log.warning("%s cannot be put back: %s", going, error.strerror or error)

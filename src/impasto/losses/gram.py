@@ -5,7 +5,6 @@ Averaging over the n = H·W positions lets the style picture have any size; for 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -13,17 +12,13 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from impasto.losses.products import add_at_each_position, at_each_position, outer_sum
+from impasto.losses.products import add_at_each_position, at_each_position, blocks, outer_sum, together
 from impasto.losses.statistic import Statistic
 
 VERSION: Final = 4
 """Of what a Gram statistic is, to the last bit: one more whenever it is defined or summed in another way, so that none which
 was kept from before is taken for it.
 """
-
-
-_BLOCK: Final = 1 << 20
-"""Numbers that are taken at a time, so that what is done with them next finds them in the caches: four megabytes."""
 
 
 class _GramSum(torch.autograd.Function):
@@ -130,26 +125,14 @@ def pull_gram(features: Tensor, symmetric: Tensor, into: Tensor | None, guide: T
     """w·S·F of features [1, C, H, W] and a symmetric S [C, C], added to `into` in place where given; guide: w, [H, W]."""
     if guide is not None:
         into = torch.zeros_like(features) if into is None else into
-        for rows in _blocks(features):
-            part = _together(features[:, :, rows])
+        for rows in blocks(features):
+            part = together(features[:, :, rows])
             into[:, :, rows] += at_each_position(symmetric[None], part).mul_(guide[rows])
         return into
     if into is None:
         return at_each_position(symmetric[None], features)
-    for rows in _blocks(features):
-        add_at_each_position(symmetric, _together(features[:, :, rows]), into[:, :, rows])
+    add_at_each_position(symmetric, features, into)
     return into
-
-
-def _blocks(features: Tensor) -> Iterator[slice]:
-    """Rows of features [1, C, H, W], so many at a time that a copy of them stays in the caches."""
-    _, channels, height, width = features.shape
-    step = max(1, _BLOCK // max(1, width * channels))
-    return (slice(start, min(start + step, height)) for start in range(0, height, step))
-
-
-def _together(part: Tensor) -> Tensor:
-    return part.contiguous(memory_format=torch.channels_last)
 
 
 def measure_gram(features: Tensor, weight: Tensor | None = None) -> Statistic:
@@ -162,7 +145,7 @@ def measure_gram(features: Tensor, weight: Tensor | None = None) -> Statistic:
         return Statistic(gram_sum(features if root is None else features * root)[0], count)
     # Part of a window: flattened as a whole it would be copied, and turned around, at four times the cost of the product.
     total = features.new_zeros(features.shape[1], features.shape[1])
-    for block in _blocks(features):
-        part = _together(features[:, :, block])
+    for block in blocks(features):
+        part = together(features[:, :, block])
         total += outer_sum(part if root is None else part * root[block])[0]
     return Statistic(total, count)

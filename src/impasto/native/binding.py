@@ -30,15 +30,19 @@ class Library:
 def library() -> Library | None:
     """The fastest compiled library that this processor runs, or None where there is none (no compiler at installation)."""
     capability = torch.backends.cpu.get_cpu_capability().lower()
-    for name in {"avx512": ("avx512", "avx2"), "avx2": ("avx2",)}.get(capability, ("plain",)):
-        path = Path(__file__).with_name(f"_native_{name}.so")
-        try:
-            functions = ctypes.CDLL(os.fspath(path))
-        except OSError:
-            continue
-        if functions.native_version() == VERSION:
-            return Library(functions, name, functions.native_channels(), functions.native_rows())
-    return None
+    names = {"avx512": ("avx512", "avx2"), "avx2": ("avx2",)}.get(capability, ("plain",))
+    return next((found for name in names if (found := opened(name)) is not None), None)
+
+
+def opened(name: str) -> Library | None:
+    """The library for some instructions, which the processor must have; None where it was not compiled."""
+    try:
+        functions = ctypes.CDLL(os.fspath(Path(__file__).with_name(f"_native_{name}.so")))
+    except OSError:
+        return None
+    if functions.native_version() != VERSION:
+        return None
+    return Library(functions, name, functions.native_channels(), functions.native_rows())
 
 
 def here() -> Library:

@@ -23,7 +23,7 @@ def on_threads(work: Callable[[int], object], threads: int) -> None:
 
     Returns, or raises, when all have ended: they read and write memory that the caller may free then.
     """
-    if threads == 1:
+    if threads <= 1:
         work(0)
         return
     others: list[Future[object]] = []

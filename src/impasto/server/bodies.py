@@ -107,7 +107,7 @@ def request_of(body: JobBody, library: Library, limits: Limits, form: Mapping[st
         seen.add(reference)
         if len(seen) > limits.files_per_job:
             raise Problem(413, "too_many", f"a job has at most {limits.files_per_job} files; use fewer")
-        filed = library.get(reference)
+        filed = library.use(reference)
         require_kind(filed, role=role, picture=picture)
         return {"sha256": filed.id, "name": filed.name}
 

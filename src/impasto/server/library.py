@@ -76,6 +76,12 @@ class Library:
         self._known[sha256] = filed
         return filed
 
+    def use(self, sha256: str) -> Filed:
+        """What is known of a file, which counts as used now.  Raises Missing."""
+        if _ID.fullmatch(sha256) is not None and not self._store.use(file_key(sha256)):
+            raise Missing(f"there is no file {sha256[:12]}… here; send it first")
+        return self.get(sha256)
+
     def keep(self, data: bytes, filed: Filed) -> None:
         """Puts a file of our own there, of which everything is known."""
         if not self._store.use(file_key(filed.id)):

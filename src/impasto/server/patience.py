@@ -1,6 +1,7 @@
 """Connections whose clients must come to the point: who does not send the head of a request in time is hung up on.
 
-uvicorn waits for it for ever, and a connection that is waited on is one less for others.
+uvicorn waits for it for ever, and a connection that is waited on is one less for others.  Its protocol is a class to be given by
+`http=`; what it keeps in `conn` is h11's connection, whose states are documented, and tests hold on to that.
 """
 
 from __future__ import annotations
@@ -47,4 +48,4 @@ class Impatient(H11Protocol):
             self._clock = None
 
     def _hang_up(self) -> None:
-        self.transport.close()
+        self.transport.abort()  # without waiting that an earlier answer is read

@@ -37,6 +37,9 @@ _ANSWERS_STOP_S: Final = 10
 _CONNECTIONS: Final = 2000
 """Open at once; beyond that uvicorn answers 503 itself.  Far more than event streams, so that those are refused in words."""
 
+_FIRST_SWEEP_S: Final = 600.0
+"""A page that was open since yesterday has asked for an estimate of its files by then, and they count as used."""
+
 _SWEEP_S: Final = 3600.0
 
 _OTHER_FILES: Final = 200
@@ -211,11 +214,14 @@ async def _end(server: uvicorn.Server, services: Services, on_ready: Callable[[]
 async def _sweep(services: Services) -> None:
     """Again and again removes what nobody needs."""
     log = logging.getLogger("impasto.server")
+    await asyncio.sleep(_FIRST_SWEEP_S)
     while True:
         try:
             count = await asyncio.to_thread(services.sweep)
         except ImpastoError as error:
-            log.warning("no files were removed: %s", error)
+            log.warning("files were not swept: %s", error)
+        except Exception:
+            log.exception("files were not swept")
         else:
             if count > 0:
                 log.info("removed %s files that no job named for %s hours", count, services.limits.unused_hours)

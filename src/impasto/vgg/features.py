@@ -88,8 +88,10 @@ class Vgg:
     @property
     def arithmetic(self) -> str:
         """What computes its numbers, in words: results are equal to the last bit only with the same."""
-        own = library() if self.own_convolutions else None
-        return f"{self.precision}, {'convolutions of PyTorch' if own is None else f'own convolutions ({own.name})'}"
+        own = library() if self.device.type == "cpu" else None
+        if own is None:
+            return f"{self.precision}, convolutions of PyTorch"
+        return f"{self.precision}, {'own convolutions' if self.own_convolutions else 'own products'} ({own.name})"
 
     def pending_bytes(self, layers: Iterable[str]) -> int:
         """Memory that the network itself will take more than now, on the way to some layers and back."""
