@@ -103,8 +103,8 @@ def test_at_any_height_the_filter_down_is_the_whole_resized(before: int, after: 
         patch.setattr(bands, "MOST_ROWS", 256)
         picture = read(pixels_of(before, 2, 1, dtype=np.uint8, seed=before))
         found = picture.at((after, 2))
-    # Thousands of rows shrunk to a few are as many terms of a sum in float32.
-    torch.testing.assert_close(found, resize(picture.rgb[None], (after, 2)), atol=1e-6 * max(1, before / after / 100), rtol=0)
+    # Thousands of rows shrunk to a few are as many terms of a sum in float32, of which PyTorch has rounded each as well.
+    torch.testing.assert_close(found, resize(picture.rgb[None], (after, 2)), atol=2e-6 * max(1, before / after / 100), rtol=0)
 
 
 def test_one_pixel_wide_is_one_pixel_high_lying_down() -> None:
