@@ -19,7 +19,9 @@ from impasto.evaluate.allocator import keep_freed_memory
 from impasto.losses import gram, products
 
 LAYERS: Final = ((64, 384, 512), (128, 192, 256), (256, 96, 128), (512, 48, 64), (512, 24, 32), (64, 85, 128), (512, 10, 16))
-REPETITIONS: Final = 15
+ROUNDS: Final = 3
+UNCOUNTED: Final = 5
+REPETITIONS: Final = 10
 
 
 def main() -> None:
@@ -61,14 +63,16 @@ def main() -> None:
 
 
 def against(one: Callable[[], Tensor], other: Callable[[], Tensor]) -> tuple[float, float]:
-    """Median seconds of both, alternating."""
+    """Median seconds of both, by turns of several: PyTorch's threads spin for a while after their work, on the other's cores."""
     seconds: tuple[list[float], list[float]] = ([], [])
-    for _ in range(REPETITIONS + 1):
+    for _ in range(ROUNDS):
         for work, times in zip((one, other), seconds, strict=True):
-            begun = time.perf_counter()
-            work()
-            times.append(time.perf_counter() - begun)
-    return median(seconds[0][1:]), median(seconds[1][1:])
+            for repetition in range(UNCOUNTED + REPETITIONS):
+                begun = time.perf_counter()
+                work()
+                if repetition >= UNCOUNTED:
+                    times.append(time.perf_counter() - begun)
+    return median(seconds[0]), median(seconds[1])
 
 
 if __name__ == "__main__":
