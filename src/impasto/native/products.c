@@ -81,6 +81,7 @@ void outer_finish(const outer_job *j) {
     for (int pair = 0; pair < across * (across + 1) / 2; pair++) {
         int row, column;
         block_at(pair, &row, &column);
+        float turned[NR * NR] __attribute__((aligned(64)));
         for (int r = 0; r < NR; r++) {
             const float *from = j->sums + (int64_t)(row + r) * channels + column;
             float line[NR] __attribute__((aligned(64)));
@@ -90,9 +91,10 @@ void outer_finish(const outer_job *j) {
                 store(j->total + (int64_t)(row + r) * channels + column + c, sum);
                 store(line + c, sum);
             }
-            if (row < column)
-                for (int c = 0; c < NR; c++) j->total[(int64_t)(column + c) * channels + row + r] = line[c];
+            for (int c = 0; c < NR; c++) turned[c * NR + r] = line[c];
         }
+        for (int r = 0; r < NR && row < column; r++)
+            for (int c = 0; c < NR; c += VL) store(j->total + (int64_t)(column + r) * channels + row + c, load(turned + r * NR + c));
     }
 }
 
