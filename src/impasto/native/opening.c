@@ -1,7 +1,9 @@
 /* The network's first convolution, 3 channels to 64 or so, by the direct algorithm: its few inputs stay in registers' reach, so a
    transform would cost more than it saves.  Channels last; pictures have a border of zeros around them, and rows of them are done, so
    that its large output need never exist whole.  A sum has a fixed order, whatever the threads. */
-#include "vector.h"
+#include <stddef.h>
+
+#include "tile.h"
 
 enum { IN = 3, REACH = 3 * IN, TAPS = 3 * REACH }; /* inputs of one tap row, and of one output */
 
@@ -24,18 +26,8 @@ void opening_forward(const float *x, const float *u, const float *bias, float *y
 #pragma GCC unroll 12
                 for (int i = 0; i < MR; i++) sum[i][0] = b0, sum[i][1] = b1;
                 const float *panel = u + (int64_t)k * TAPS;
-                for (int t = 0; t < 3; t++) {
-                    const float *from = x + ((int64_t)(r + t) * stride + p) * IN;
-                    for (int c = 0; c < REACH; c++, panel += NR) {
-                        const vec u0 = load(panel), u1 = load(panel + VL);
-#pragma GCC unroll 12
-                        for (int i = 0; i < MR; i++) {
-                            const float s = from[i * IN + c];
-                            sum[i][0] += s * u0;
-                            sum[i][1] += s * u1;
-                        }
-                    }
-                }
+                for (int t = 0; t < 3; t++, panel += REACH * NR)
+                    add_products(sum, MR, x + ((int64_t)(r + t) * stride + p) * IN, IN, 1, panel, NR, REACH, NULL);
                 float *to = y + ((int64_t)r * width + p) * out + k;
                 for (int i = 0; i < count; i++, to += out) {
                     store(to, keep(sum[i][0], ~(sum[i][0] <= 0.f))); /* a NaN passes, so that it is seen */
@@ -65,20 +57,10 @@ void opening_columns(const float *g, const float *y, const float *w, float *t, i
             for (int k = 0; k < count * out; k += VL) store(gated + k, keep(load(g + at + k), ~(load(y + at + k) <= 0.f)));
             for (int k = count * out; k < MR * out; k += VL) store(gated + k, (vec){0});
             float *to = t + ((int64_t)r * stride + 1 + p) * COLUMNS;
-            const float *panel = w;
             for (int c = 0; c < COLUMNS; c += NR) {
                 vec sum[MR][2];
-#pragma GCC unroll 12
-                for (int i = 0; i < MR; i++) sum[i][0] = sum[i][1] = (vec){0};
-                for (int k = 0; k < out; k++, panel += NR) {
-                    const vec w0 = load(panel), w1 = load(panel + VL);
-#pragma GCC unroll 12
-                    for (int i = 0; i < MR; i++) {
-                        const float s = gated[i * out + k];
-                        sum[i][0] += s * w0;
-                        sum[i][1] += s * w1;
-                    }
-                }
+                set_zero(sum, MR);
+                add_products(sum, MR, gated, out, 1, w + (int64_t)c * out, NR, out, NULL);
                 for (int i = 0; i < count; i++) {
                     store(to + (int64_t)i * COLUMNS + c, sum[i][0]);
                     store(to + (int64_t)i * COLUMNS + c + VL, sum[i][1]);

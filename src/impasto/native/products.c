@@ -1,25 +1,11 @@
 /* The matrix products that Gram statistics are made of, on features F[position][channel]: the sum of f f' over positions, and S f at
    each position for a symmetric S.  Channels are a multiple of NR.  Every sum has a fixed order, whatever the threads. */
 #include <stdatomic.h>
+#include <stddef.h>
 
-#include "vector.h"
+#include "tile.h"
 
 enum { DEPTH = 256, GROUP = 4 * MR };
-
-/* sum[rows][NR] of a[row][depth] . u[depth][NR], a's strides given. */
-INLINE void multiply(vec sum[MR][2], const int rows, const float *a, int64_t row, int64_t step, const float *u, int64_t u_step, int depth) {
-#pragma GCC unroll 12
-    for (int i = 0; i < rows; i++) sum[i][0] = sum[i][1] = (vec){0};
-    for (int d = 0; d < depth; d++) {
-        const vec u0 = load(u + d * u_step), u1 = load(u + d * u_step + VL);
-#pragma GCC unroll 12
-        for (int i = 0; i < rows; i++) {
-            const float s = a[i * row + d * step];
-            sum[i][0] += s * u0;
-            sum[i][1] += s * u1;
-        }
-    }
-}
 
 INLINE void put(vec sum[MR][2], const int rows, float *to, int64_t row, int add) {
 #pragma GCC unroll 12
@@ -62,10 +48,12 @@ void outer_run(outer_job *j) {
             vec sum[MR][2];
             int r = 0;
             for (; r + MR <= NR; r += MR) {
-                multiply(sum, MR, a + r, 1, channels, u, channels, depth);
+                set_zero(sum, MR);
+                add_products(sum, MR, a + r, 1, channels, u, channels, depth, NULL);
                 put(sum, MR, block + r * NR, NR, 1);
             }
-            multiply(sum, NR % MR, a + r, 1, channels, u, channels, depth);
+            set_zero(sum, NR % MR);
+            add_products(sum, NR % MR, a + r, 1, channels, u, channels, depth, NULL);
             put(sum, NR % MR, block + r * NR, NR, 1);
         }
         float *to = j->sums + ((int64_t)part * channels + row) * channels + column;
@@ -110,7 +98,8 @@ typedef struct {
 INLINE void rows_of(const each_job *j, const int rows, int64_t q, int c, int k, int depth) {
     const int channels = j->channels;
     vec sum[MR][2];
-    multiply(sum, rows, j->f + q * channels + c, channels, 1, j->s + (int64_t)c * channels + k, channels, depth);
+    set_zero(sum, rows);
+    add_products(sum, rows, j->f + q * channels + c, channels, 1, j->s + (int64_t)c * channels + k, channels, depth, NULL);
     put(sum, rows, j->y + q * channels + k, channels, j->add || c > 0);
 }
 

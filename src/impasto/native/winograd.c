@@ -11,7 +11,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-#include "vector.h"
+#include "tile.h"
 
 enum { DEPTH = 256, M = 4, N = M + 2, FREQUENCIES = N * N, MOST_CHANNELS = 2048, LINE = 64, STEP = MR / 3 };
 
@@ -194,19 +194,7 @@ INLINE void product(const int rows, const float *v, int64_t v_row, const float *
         sum[i][0] = first ? (vec){0} : load(p + i * p_row);
         sum[i][1] = first ? (vec){0} : load(p + i * p_row + VL);
     }
-    for (int c = 0; c < depth; c++) {
-        vec u0 = load(u + c * NR), u1 = load(u + c * NR + VL);
-        if (ahead) {
-            __builtin_prefetch(ahead + c * NR, 0, 2);
-            if (sizeof(float) * NR > 64) __builtin_prefetch(ahead + c * NR + VL, 0, 2);
-        }
-#pragma GCC unroll 12
-        for (int i = 0; i < rows; i++) {
-            float s = v[i * v_row + c];
-            sum[i][0] += s * u0;
-            sum[i][1] += s * u1;
-        }
-    }
+    add_products(sum, rows, v, v_row, 1, u, NR, depth, ahead);
 #pragma GCC unroll 12
     for (int i = 0; i < rows; i++) {
         store(p + i * p_row, sum[i][0]);
