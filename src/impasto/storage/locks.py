@@ -1,7 +1,7 @@
 """One lock for all rooms: a file that at most one process holds at a time.
 
 A lock is an aid against two programs in one place.  Some file systems have none (SMB answers EOPNOTSUPP, NFS without lockd
-ENOLCK).  There a marker file with the holder's process number takes its place, and nothing does where even that cannot be written.
+ENOLCK).  A marker file with the process number of its holder takes its place there; where that fails too, there is no lock.
 """
 
 from __future__ import annotations
