@@ -213,8 +213,19 @@ def test_doctor_finds_nothing_wrong_here(here: Path, impasto: Command, monkeypat
     assert ended.code == 0 and "all is well" in ended.out
     assert "vgg19 verified" in ended.out and "GiB free" in ended.out
     own = library()
-    assert own is None or f"own convolutions ({own.name})" in ended.out
+    assert ("PyTorch's convolutions" if own is None else f"own convolutions ({own.name}") in ended.out
     assert f"0.0 MiB of measured styles in {cache.cache_dir()}" in ended.out
+
+
+def test_doctor_and_stylize_say_that_the_kernels_asked_for_are_not_here(
+    here: Path, impasto: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMPASTO_KERNELS", "sse9")
+    library.cache_clear()
+    doctor, stylize = impasto("doctor"), impasto("stylize", "photo.png", "paint.png", *SMALL)
+    library.cache_clear()
+    assert doctor.code == 1 and "problem   IMPASTO_KERNELS is 'sse9'" in doctor.out
+    assert stylize.code == 2 and stylize.err.startswith("impasto: IMPASTO_KERNELS is 'sse9'") and stylize.err.count("\n") == 1
 
 
 def test_every_setting_has_its_option_and_every_option_its_setting() -> None:

@@ -23,7 +23,7 @@ def doctor() -> None:
     console.print(f"memory    {_memory(problems)}")
     console.print(f"disk      {_disk(problems)}")
     console.print(f"torch     {_torch(problems)}")
-    console.print(f"kernels   {_kernels()}")
+    console.print(f"kernels   {_kernels(problems)}")
     console.print(f"weights   {_weights(problems)}")
     console.print(f"cache     {_cache()}")
     for problem in problems:
@@ -82,15 +82,25 @@ def _torch(problems: list[str]) -> str:
     return f"{torch.__version__} ({build}), devices {', '.join([*devices, f'cpu ({threads} threads, {capability})'])}"
 
 
-def _kernels() -> str:
+def _kernels(problems: list[str]) -> str:
+    """Say which kernels a step on the CPU uses, and whether IMPASTO_KERNELS chose them."""
+    from impasto.errors import InvalidSettings
+
     try:
-        from impasto.native import library
+        from impasto.native import KERNELS_VARIABLE, library
     except (ImportError, OSError):
         return "not looked at, since PyTorch is missing"
-    found = library()
-    if found is None:
-        return "PyTorch's convolutions; install impasto again with a C compiler, and a step on the CPU takes half the time"
-    return f"own convolutions ({found.name})"
+    try:
+        found = library()
+    except InvalidSettings as error:
+        problems.append(str(error))
+        return "none of that name"
+    chosen = os.environ.get(KERNELS_VARIABLE, "") != ""
+    if found is not None:
+        return f"own convolutions ({found.name}{f', as {KERNELS_VARIABLE} says' if chosen else ''})"
+    if chosen:
+        return f"PyTorch's convolutions, as {KERNELS_VARIABLE} says; without it a step on the CPU may take half the time"
+    return "PyTorch's convolutions; install impasto again with a C compiler, and a step on the CPU takes half the time"
 
 
 def _weights(problems: list[str]) -> str:

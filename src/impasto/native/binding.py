@@ -12,8 +12,16 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
+from impasto.errors import InvalidSettings
+
 VERSION: Final = 4
 """Of the compiled library's interface; another one is not used."""
+
+KERNELS_VARIABLE: Final = "IMPASTO_KERNELS"
+"""The environment variable that chooses the library, in place of the fastest: one of its names, or NO_KERNELS."""
+
+NO_KERNELS: Final = "none"
+"""No library: PyTorch's convolutions, as on a machine where there was no compiler at installation."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +36,34 @@ class Library:
 
 @cache
 def library() -> Library | None:
-    """The fastest compiled library that this processor runs, or None where there is none (no compiler at installation)."""
+    """Return the fastest compiled library that this processor runs, or the one that IMPASTO_KERNELS names.
+
+    Returns None where there is none: no compiler at installation, or IMPASTO_KERNELS=none.
+
+    Raises:
+        InvalidSettings: IMPASTO_KERNELS names a library that this processor does not run or that was not compiled.
+    """
+    asked = os.environ.get(KERNELS_VARIABLE, "")
+    if asked == NO_KERNELS:
+        return None
+    usable = {name: found for name in runnable() if (found := opened(name)) is not None}
+    if asked == "":
+        return next(iter(usable.values()), None)
+    if asked not in usable:
+        names = ", ".join([*usable, NO_KERNELS])
+        raise InvalidSettings(
+            f"{KERNELS_VARIABLE} is {asked!r}, and this installation on this processor has {names}; set one of those, or unset it"
+        )
+    return usable[asked]
+
+
+def runnable() -> tuple[str, ...]:
+    """Return the names of the libraries whose instructions this processor has, the fastest first; not all need be compiled.
+
+    PyTorch says which instructions there are, so ATEN_CPU_CAPABILITY limits our kernels as it limits PyTorch's.
+    """
     capability = torch.backends.cpu.get_cpu_capability().lower()
-    names = {"avx512": ("avx512", "avx2"), "avx2": ("avx2",)}.get(capability, ("plain",))
-    return next((found for name in names if (found := opened(name)) is not None), None)
+    return {"avx512": ("avx512", "avx2"), "avx2": ("avx2",)}.get(capability, ("plain",))
 
 
 def opened(name: str) -> Library | None:
