@@ -12,7 +12,9 @@ from typing import Any, Final, Literal
 import numpy as np
 from PIL import Image, ImageCms
 
-Space = Literal["gray", "rgb", "cmyk", "lab"]
+from impasto.images.color_space import ColorSpace
+
+Channels = Literal["gray", "rgb", "cmyk", "lab"]
 
 _DATE: Final = slice(24, 36)
 _PROFILE_ID: Final = slice(84, 100)
@@ -37,8 +39,9 @@ def _undated(icc: bytes) -> bytes:
     return bytes(profile)
 
 
-def image_to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
+def image_to_srgb(image: Image.Image, space: ColorSpace) -> Image.Image:
     """An 8-bit image without alpha, mode L, RGB, CMYK or LAB → mode L or RGB, sRGB-encoded."""
+    icc = space.icc
     if icc is not None and not is_srgb(icc):
         converted = _image_through(image, icc)
         if converted is not None:
@@ -76,37 +79,38 @@ def _transform(icc: bytes | None, mode: str) -> ImageCms.ImageCmsTransform | Non
         return None
 
 
-def array_to_srgb(pixels: np.ndarray, icc: bytes | None, *, space: Space) -> np.ndarray:
+def array_to_srgb(pixels: np.ndarray, space: ColorSpace, *, channels: Channels) -> np.ndarray:
     """[H, W, C] uint16 or float32 (0..1), without alpha → the same type, sRGB-encoded, C = 1 or 3.
 
     `gray` and `rgb` come back as they are unless a profile says otherwise; `cmyk` has 0 for no ink;
     `lab` is as ICC version 2 encodes it, L 0..65280 and a, b around 32768.
     """
+    icc = space.icc
     if icc is not None and not is_srgb(icc):
-        converted = _array_through(pixels, icc, space)
+        converted = _array_through(pixels, icc, channels)
         if converted is not None:
             return converted
-    if space == "cmyk":
+    if channels == "cmyk":
         full = 65535 if pixels.dtype == np.uint16 else 1.0
         paper = (full - pixels.astype(np.float32)) / full
         return _of_type(paper[..., :3] * paper[..., 3:], pixels.dtype)
-    if space == "lab":
+    if channels == "lab":
         return _lab_to_srgb(pixels)
     return pixels
 
 
-def _array_through(pixels: np.ndarray, icc: bytes, space: Space) -> np.ndarray | None:
+def _array_through(pixels: np.ndarray, icc: bytes, channels: Channels) -> np.ndarray | None:
     import imagecodecs
 
     source = np.ascontiguousarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
-    if source.dtype == np.float32 and space == "cmyk":
+    if source.dtype == np.float32 and channels == "cmyk":
         source = source * 100  # LittleCMS counts ink in percent when it counts in floats
     try:
         converted: np.ndarray = imagecodecs.cms_transform(
             source,
             icc,
             srgb_profile(),
-            colorspace="minisblack" if space == "gray" else space,
+            colorspace="minisblack" if channels == "gray" else channels,
             outcolorspace="rgb",
             outdtype=pixels.dtype,
             intent=imagecodecs.CMS.INTENT.RELATIVE_COLORIMETRIC,

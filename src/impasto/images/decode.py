@@ -13,6 +13,7 @@ from typing import Final
 
 from PIL import Image, UnidentifiedImageError
 
+from impasto.images.color_space import color_space_of
 from impasto.images.deep import from_heif, from_png, from_tiff
 from impasto.images.pillow import from_pillow
 from impasto.images.raster import NPY_MAGIC, Raster, TooManyPixels, Undecodable, from_npy
@@ -99,7 +100,7 @@ def _decoder(data: bytes) -> Callable[..., Raster] | None:
 
     def by_pillow(data: bytes, *, max_pixels: int) -> Raster:
         with Image.open(io.BytesIO(data), formats=[name]) as image:
-            return from_pillow(image, max_pixels=max_pixels)
+            return from_pillow(image, max_pixels=max_pixels, space=color_space_of(data, name))
 
     return by_pillow
 

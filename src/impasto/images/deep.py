@@ -10,7 +10,8 @@ from PIL import Image
 from PIL.ExifTags import Base
 
 from impasto.images.bands import bands
-from impasto.images.color import Space, array_to_srgb
+from impasto.images.color import Channels, array_to_srgb
+from impasto.images.color_space import ColorSpace, color_space_of
 from impasto.images.pillow import dpi_of, from_pillow
 from impasto.images.raster import Raster, Undecodable, check_size, turned, unit_floats, usable_dpi
 
@@ -20,22 +21,21 @@ def from_png(data: bytes, *, max_pixels: int) -> Raster:
     with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
         check_size(image.width, image.height, max_pixels=max_pixels)
         if data[24] != 16:  # the header chunk comes first, and its depth stands there
-            return from_pillow(image, max_pixels=max_pixels)
+            return from_pillow(image, max_pixels=max_pixels, space=color_space_of(data, "PNG"))
         exif = image.getexif()
         orientation = exif.get(Base.Orientation, 1)
         dpi = dpi_of(image, swapped=orientation in {5, 6, 7, 8})
-        icc = image.info.get("icc_profile")
     import imagecodecs
 
     pixels: np.ndarray = imagecodecs.png_decode(data)
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
-    return Raster(turned(_to_srgb(pixels, icc, alpha=pixels.shape[2] in {2, 4}), orientation), dpi)
+    converted = _to_srgb(pixels, color_space_of(data, "PNG"), alpha=pixels.shape[2] in {2, 4})
+    return Raster(turned(converted, orientation), dpi)
 
 
-def _to_srgb(pixels: np.ndarray, icc: bytes | None, *, alpha: bool, space: Space | None = None) -> np.ndarray:
+def _to_srgb(pixels: np.ndarray, space: ColorSpace, *, alpha: bool) -> np.ndarray:
     color, rest = (pixels[..., :-1], pixels[..., -1:]) if alpha else (pixels, pixels[..., :0])
-    kind: Space = space if space is not None else ("gray" if color.shape[2] == 1 else "rgb")
-    converted = array_to_srgb(color, icc, space=kind)
+    converted = array_to_srgb(color, space, channels="gray" if color.shape[2] == 1 else "rgb")
     return pixels if converted is color else _joined(converted, rest)
 
 
@@ -51,10 +51,10 @@ def from_heif(data: bytes, *, max_pixels: int) -> Raster:
     check_size(*heif.size, max_pixels=max_pixels)
     bits = int(heif.info.get("bit_depth", 8))
     if bits == 8:
-        return from_pillow(heif.to_pillow(), max_pixels=max_pixels)
+        return from_pillow(heif.to_pillow(), max_pixels=max_pixels, space=color_space_of(data, "HEIF"))
     pixels = _full_scale(np.asarray(heif), bits, signed_ab=False)
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
-    return Raster(np.ascontiguousarray(_to_srgb(pixels, heif.info.get("icc_profile"), alpha=pixels.shape[2] in {2, 4})))
+    return Raster(np.ascontiguousarray(_to_srgb(pixels, color_space_of(data, "HEIF"), alpha=pixels.shape[2] in {2, 4})))
 
 
 def from_tiff(data: bytes, *, max_pixels: int) -> Raster:
@@ -65,12 +65,12 @@ def from_tiff(data: bytes, *, max_pixels: int) -> Raster:
         page = file.pages[0]
         check_size(page.imagewidth, page.imagelength, max_pixels=max_pixels)
         if page.dtype is not None and page.dtype.itemsize > 1:
-            return _from_page(page)
+            return _from_page(page, color_space_of(data, "TIFF"))
     with Image.open(io.BytesIO(data), formats=["TIFF"]) as image:
-        return from_pillow(image, max_pixels=max_pixels)
+        return from_pillow(image, max_pixels=max_pixels, space=color_space_of(data, "TIFF"))
 
 
-def _from_page(page: Any) -> Raster:
+def _from_page(page: Any, space: ColorSpace) -> Raster:
     """One TIFF page of 9 bits or more a channel."""
     pixels = page.asarray()
     if pixels.ndim == 2:
@@ -78,7 +78,7 @@ def _from_page(page: Any) -> Raster:
     elif page.planarconfig == 2:
         pixels = np.moveaxis(pixels, 0, -1)
     name = page.photometric.name
-    spaces: dict[str, tuple[Space, int]] = {
+    kinds: dict[str, tuple[Channels, int]] = {
         "MINISWHITE": ("gray", 1),
         "MINISBLACK": ("gray", 1),
         "RGB": ("rgb", 3),
@@ -86,9 +86,9 @@ def _from_page(page: Any) -> Raster:
         "CIELAB": ("lab", 3),
         "ICCLAB": ("lab", 3),
     }
-    if name not in spaces or pixels.ndim != 3 or pixels.shape[2] < spaces[name][1]:
+    if name not in kinds or pixels.ndim != 3 or pixels.shape[2] < kinds[name][1]:
         raise Undecodable(f"TIFF pixels of kind {name} and shape {page.shape} are not supported; convert it to RGB")
-    space, count = spaces[name]
+    channels, count = kinds[name]
     pixels = _full_scale(pixels, page.bitspersample, signed_ab=name == "CIELAB")
     color = plain = pixels[..., :count]
     if name == "MINISWHITE":
@@ -97,8 +97,7 @@ def _from_page(page: Any) -> Raster:
     alpha = pixels[..., count : count + 1] if kind in {1, 2} else pixels[..., :0]
     if kind == 1:
         color = _unassociated(color, alpha)
-    icc = page.tags.get(34675)
-    color = array_to_srgb(color, None if icc is None else bytes(icc.value), space=space)
+    color = array_to_srgb(color, space, channels=channels)
     joined = pixels[..., : count + alpha.shape[2]] if color is plain else _joined(color, alpha)
     orientation = int(page.tags.valueof(274, 1))
     return Raster(turned(joined, orientation), _page_dpi(page, orientation))

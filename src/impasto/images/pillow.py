@@ -8,11 +8,14 @@ from PIL.ExifTags import Base
 
 from impasto.images.bands import bands
 from impasto.images.color import image_to_srgb
+from impasto.images.color_space import ColorSpace, color_space_of_image
 from impasto.images.raster import Raster, Undecodable, check_size, to_be_turned, turned, unit_floats, usable_dpi
 
 
-def from_pillow(image: Image.Image, *, max_pixels: int) -> Raster:
+def from_pillow(image: Image.Image, *, max_pixels: int, space: ColorSpace | None = None) -> Raster:
     """The first frame of an image, opened but not necessarily decoded.
+
+    Without `space`, the image's colours are as its `info` states them.
 
     Raises TooManyPixels from the header, before decoding; Undecodable; what Pillow raises on damaged files.
     """
@@ -22,7 +25,8 @@ def from_pillow(image: Image.Image, *, max_pixels: int) -> Raster:
     exif = image.getexif()
     orientation = exif.get(Base.Orientation, 1)
     pixels = _deep(image)
-    upright = _eight_bits(image, orientation) if pixels is None else turned(pixels, orientation)
+    space = color_space_of_image(image) if space is None else space
+    upright = _eight_bits(image, orientation, space) if pixels is None else turned(pixels, orientation)
     return Raster(upright, dpi_of(image, swapped=orientation in {5, 6, 7, 8}))
 
 
@@ -50,24 +54,23 @@ def _deep(image: Image.Image) -> np.ndarray | None:
     return None
 
 
-def _eight_bits(image: Image.Image, orientation: int) -> np.ndarray:
+def _eight_bits(image: Image.Image, orientation: int, space: ColorSpace) -> np.ndarray:
     """[H, W, C] uint8, upright.
 
     In bands: Pillow holds four bytes a pixel, and each step on the way from there would hold all of it once more.
     """
     rows = bands(image.height, image.width)
-    first = _band(image, next(rows))
+    first = _band(image, next(rows), space)
     upright, as_stored = to_be_turned(image.height, image.width, first.shape[2], orientation=orientation)
     as_stored[: len(first)] = first
     for band in rows:
-        as_stored[band] = _band(image, band)
+        as_stored[band] = _band(image, band, space)
     return upright
 
 
-def _band(image: Image.Image, rows: slice) -> np.ndarray:
+def _band(image: Image.Image, rows: slice, space: ColorSpace) -> np.ndarray:
     color, alpha = _split(image.crop((0, rows.start, image.width, rows.stop)))
-    icc = image.info.get("icc_profile")
-    pixels = np.asarray(image_to_srgb(color, icc if isinstance(icc, bytes) else None))
+    pixels = np.asarray(image_to_srgb(color, space))
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
     return pixels if alpha is None else np.concatenate([pixels, np.asarray(alpha)[..., None]], axis=-1)
 
