@@ -51,7 +51,7 @@ class Made:
 
 @dataclass(frozen=True)
 class Job:
-    """One picture on the queue.  `priority`: 1 goes first; `position`: from 1, its place among those that wait."""
+    """One picture on the queue.  `priority`: 1 goes first; `position`: from 1, its place among those that wait; none among very many."""
 
     id: str
     state: State

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import dbos
@@ -40,6 +41,8 @@ _STATUSES: Final[Mapping[State, tuple[str, ...]]] = {
     "failed": ("SUCCESS", "ERROR", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"),
 }
 _PAGE: Final = 200
+MOST_PLACES: Final = 500
+"""Beyond so many waiting jobs their places are not told: each submission would cost the time to list them all."""
 
 
 class UnknownJob(InputError):
@@ -62,6 +65,17 @@ class Queue:
         self._mark = hashlib.sha256(self.database.encode()).hexdigest()[:16]
         if isinstance(store, Folder):
             store.write(f"databases/{self._mark}", b"")
+        self._file = Path(self.database.removeprefix("sqlite:///")) if self.database.startswith("sqlite:///") else None
+        self._opened = _identity(self._file)
+
+    def check(self) -> None:
+        """Raise Unavailable where the paths do not hold the files and the queue that were opened.
+
+        An open SQLite file goes on working after its path was moved or removed; what it is given then is lost to the next start.
+        """
+        self.store.check()
+        if self._opened is not None and _identity(self._file) != self._opened:
+            raise Unavailable("the queue's file was moved, removed or replaced while it was in use; put it back where it was")
 
     @property
     def alone(self) -> bool:
@@ -86,6 +100,7 @@ class Queue:
         `job`: an id of hexadecimal digits; a second submission with it changes nothing, and gives the first one's job.
         Raises Conflict when that was of another request, and Missing when a file of the request is not in the store.
         """
+        self.check()
         for _, ref in request.roles():
             self._require(ref.sha256)
         job = uuid.uuid4().hex if job is None else job
@@ -168,14 +183,15 @@ class Queue:
         positions = earlier | self._positions()
         return [replace(job, position=positions.get(job.id)) for job in found[:limit]]
 
-    def count(self, *, states: Iterable[State], owner: str | None = None) -> int:
-        """How many jobs are in those states, without their progress."""
+    def count(self, *, states: Iterable[State], owner: str | None = None, most: int | None = None) -> int:
+        """Return how many jobs are in those states; at `most` so many are counted, where it is given."""
         statuses = sorted({status for state in states for status in _STATUSES[state]})
         rows = answered(
             lambda: self._client.list_workflows(
                 name=WORKFLOW,
                 status=statuses,
                 user=owner,
+                limit=most,
                 load_input=False,
                 load_output=False,
             )
@@ -254,14 +270,17 @@ class Queue:
 
     def ready(self) -> None:
         """Asks the database for an answer.  Raises Unavailable."""
-        self.count(states=("running",))
+        self.count(states=("running",), most=1)
 
     def _positions(self) -> dict[str, int]:
+        """Return the places, from 1, of all jobs that wait, by their ids; none where more than MOST_PLACES wait."""
         rows = answered(
             lambda: self._client.list_queued_workflows(
-                queue_name=QUEUE, status=["ENQUEUED", "DELAYED"], load_input=False, load_output=False
+                queue_name=QUEUE, status=["ENQUEUED", "DELAYED"], limit=MOST_PLACES + 1, load_input=False, load_output=False
             )
         )
+        if len(rows) > MOST_PLACES:
+            return {}
         rows.sort(key=lambda row: (row.priority or 0, row.created_at or 0))
         return {row.workflow_id: at for at, row in enumerate(rows, 1)}
 
@@ -315,6 +334,15 @@ def _state(status: str, attributes: Mapping[str, Any], output: Mapping[str, Any]
             return "pausing"
         return "paused" if attributes.get("hold") == "pause" else "cancelled"
     return "failed"
+
+
+def _identity(path: Path | None) -> tuple[int, int] | None:
+    """Return the device and the inode of a file; None where there is none."""
+    try:
+        found = None if path is None else path.stat()
+    except OSError:
+        return None
+    return None if found is None else (found.st_dev, found.st_ino)
 
 
 def _time(milliseconds: int | None) -> datetime | None:

@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import os
 import re
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from impasto.errors import InputError, OutputError
+from impasto.errors import InputError, OutputError, Unavailable
 from impasto.files import expanded, make_folder, output_error, put, put_by
 
 _KEY: Final = re.compile(r"[a-z]+(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+")
@@ -30,12 +31,18 @@ class Missing(InputError):
     """There is no such file in the data location."""
 
 
+GONE: Final = "the data folder was moved, removed or unmounted while it was in use; put it back where it was"
+
+
 class Store(Protocol):
     """Files by key, each whole or absent at every moment.  All methods raise OutputError when the location fails."""
 
     @property
     def url(self) -> str:
         """Where it is, for another process."""
+
+    def check(self) -> None:
+        """Raise Unavailable where the location is not the one that was opened, or OutputError where it does not answer."""
 
     def read(self, key: str) -> bytes:
         """The bytes of a file; raises Missing."""
@@ -97,10 +104,31 @@ def _checked(key: str) -> str:
 
 
 class Folder:
-    """A store in a folder of this machine, or one that all machines see."""
+    """A store in a folder of this machine, or one that all machines see.
+
+    Nothing is written where the folder is not the one that was opened: a folder made anew in its place would hide what the
+    first one holds.  The folder is known by an empty file with a random name, since numbers of inodes are used again and change.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._mark = _marked(folder)
+
+    @property
+    def mark(self) -> Path | None:
+        """The file, relative to the folder, by which it is known; None where none can be written."""
+        return self._mark
+
+    def check(self) -> None:
+        """As Store.check."""
+        if self._mark is None:
+            return
+        try:
+            (self._folder / self._mark).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            raise Unavailable(GONE) from None
+        except OSError as error:
+            raise OutputError(f"{self._folder} cannot be read: {error.strerror or error}", errno=error.errno) from None
 
     @property
     def url(self) -> str:
@@ -122,12 +150,14 @@ class Folder:
     def write(self, key: str, data: bytes) -> None:
         """As Store.write."""
         path = self._path(key)
+        self.check()
         make_folder(path.parent)
         put(path, data, existing="replace")
 
     def send(self, key: str, path: Path) -> None:
         """As Store.send."""
         target = self._path(key)
+        self.check()
         make_folder(target.parent)
         try:
             path.chmod(0o644)  # temporary files are their owner's alone
@@ -184,6 +214,20 @@ class Folder:
         return []
 
 
+def _marked(folder: Path) -> Path | None:
+    """Return the file that marks a folder, relative to it; an empty one is made where there is none."""
+    place = folder / "location"
+    try:
+        place.mkdir(exist_ok=True)
+        known = sorted(path.name for path in place.iterdir() if not path.name.startswith("."))
+        if not known:
+            known = [secrets.token_hex(16)]
+            (place / known[0]).touch()
+    except OSError:  # read-only, or not there: writing will tell
+        return None
+    return Path("location", known[0])
+
+
 class Remote:
     """A store anywhere that fsspec reaches."""
 
@@ -204,6 +248,9 @@ class Remote:
     def url(self) -> str:
         """As given."""
         return self._url
+
+    def check(self) -> None:
+        """As Store.check; a service is one and the same as long as it answers."""
 
     def _path(self, key: str) -> str:
         return f"{self._root.rstrip('/')}/{_checked(key)}"
