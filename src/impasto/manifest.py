@@ -14,6 +14,7 @@ import torch
 from impasto.errors import CheckpointError
 from impasto.images import read_manifest
 from impasto.settings import Settings
+from impasto.storage.text import to_json as json_text
 from impasto.vgg import Vgg
 
 FORMAT: Final = "impasto-manifest 1"
@@ -55,8 +56,8 @@ def describe_picture(picture: Input, path: str | None) -> dict[str, Any]:
 
 
 def to_json(facts: Mapping[str, Any]) -> str:
-    """The text that is stored: one line, any Unicode."""
-    return json.dumps({"format": FORMAT, **facts}, ensure_ascii=False)
+    """Return the text that is stored: one line in Unicode; names that are none are escaped, and come back when it is read."""
+    return json_text({"format": FORMAT, **facts})
 
 
 def sidecar(picture: Path) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 
@@ -29,8 +29,10 @@ from impasto.cli import (
     worker,
 )
 from impasto.cli.options import INTERRUPTED
+from impasto.cli.streams import standard_streams
 from impasto.errors import ImpastoError, PeerLost
 from impasto.ranks import is_first
+from impasto.storage.text import shown
 
 app = typer.Typer(
     name="impasto",
@@ -74,60 +76,73 @@ def options(
 
 
 def run() -> None:
-    """Runs the command; exits 0 when done, 1 on failure, 2 on bad input, 130 when interrupted."""
+    """Run the command; exit 0 when done, 1 on failure, 2 on bad input, 130 when interrupted."""
+    try:
+        with standard_streams():
+            code = _run()
+    except BrokenPipeError:
+        code = 1  # the reader of our output went away (`| head`): nobody is left to tell
+    except OSError as error:
+        os.write(2, f"impasto: standard output cannot be written: {error.strerror or error}\n".encode())
+        code = 1
+    sys.exit(code)
+
+
+def _run() -> int:
+    """Run the command and say on standard error what went wrong; return the exit code."""
     try:
         code = app(standalone_mode=False)
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except ImpastoError as error:
         if not is_first() and not isinstance(error, PeerLost):
-            sys.exit(error.exit_code)  # the first process says it
-        _fail(str(error), error.exit_code)
+            return error.exit_code  # the first process says it
+        return _failed(error, str(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        _fail("interrupted", INTERRUPTED)
+        return _failed(None, "interrupted", INTERRUPTED)
     except BrokenPipeError:
-        # The reader of our output went away (`| head`): nobody is left to tell.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+        raise
     except Exception as error:  # the last line of defence
         if hasattr(error, "format_message"):
-            _usage(error)
-        _unexpected(error)
+            return _usage(error)
+        return _unexpected(error)
     if code == INTERRUPTED:
-        _fail("interrupted", INTERRUPTED)  # the option parser swallows Ctrl-C without a word
-    sys.exit(code if isinstance(code, int) else 0)
+        return _failed(None, "interrupted", INTERRUPTED)  # the option parser swallows Ctrl-C without a word
+    return code if isinstance(code, int) else 0
 
 
-def _usage(error: Any) -> NoReturn:
-    """What the option parser says, in the form of all other messages.
+def _usage(error: Any) -> int:
+    """Say what the option parser found wrong, in the form of all other messages.
 
-    Known by its method, since typer's releases take the class from different places.
+    The error is known by its method, since typer's releases take the class from different places.
     """
     if type(error).__name__ == "NoArgsIsHelpError":
         error.show()
-        sys.exit(2)
+        return 2
     line = " ".join(error.format_message().split()).rstrip(".")
     context = getattr(error, "ctx", None)
     where = "impasto" if context is None else context.command_path
-    _fail(f"{line[:1].lower()}{line[1:]}; see `{where} --help`", 2)
+    return _failed(None, f"{line[:1].lower()}{line[1:]}; see `{where} --help`", 2)
 
 
-def _unexpected(error: Exception) -> NoReturn:
+def _unexpected(error: Exception) -> int:
     if os.environ.get("IMPASTO_DEBUG"):
         traceback.print_exc()
     text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     if isinstance(error, MemoryError) or "out of memory" in text.lower() or "alloc" in text.lower():
-        _fail(
-            f"there is not enough memory for this size ({text}); choose a smaller --size or --lbfgs-history",
-            1,
-        )
+        return _failed(error, f"there is not enough memory for this size ({text}); choose a smaller --size or --lbfgs-history", 1)
     if isinstance(error, OSError):
-        _fail(f"{error.filename or 'a file'} cannot be used: {error.strerror or text}", 2)
-    _fail(
+        return _failed(error, f"{error.filename or 'a file'} cannot be used: {error.strerror or text}", 2)
+    return _failed(
+        error,
         f"something unexpected went wrong ({type(error).__name__}: {text}); "
         f"run it again with IMPASTO_DEBUG=1 for the details, and report them with what `impasto doctor` says",
         1,
     )
 
 
-def _fail(message: str, code: int) -> NoReturn:
-    print(f"impasto: {message}", file=sys.stderr)
-    sys.exit(code)
+def _failed(error: Exception | None, message: str, code: int) -> int:
+    """Say in one line what went wrong, with what the error was given on its way (where the work is kept); return the code."""
+    notes = getattr(error, "__notes__", [])
+    print(f"impasto: {shown('; '.join([message, *notes]))}", file=sys.stderr)
+    return code

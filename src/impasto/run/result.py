@@ -40,16 +40,22 @@ class Result:
         """The picture as an 8-bit PIL image, RGB or RGBA."""
         return to_pil(self.rgb, self.alpha)
 
-    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-        """Writes the picture and its manifest beside it; the format is the extension's.
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False, record: bool = True) -> Path:
+        """Write the picture, and its manifest inside it and beside it; the extension says the format.
 
-        Raises OutputError, also when one of the two exists and `overwrite` is not set.
+        Args:
+            path: The picture's file; the manifest beside it is called `PATH.json`.
+            overwrite: Replace files that exist.
+            record: Whether the manifest is written.
+
+        Raises:
+            OutputError: A file cannot be written, or exists and `overwrite` is not set.
         """
         target = expanded(path)
         beside = manifests.sidecar(target)
-        if not overwrite and beside.exists():
+        if record and not overwrite and os.path.lexists(beside):
             raise OutputError(f"{beside} exists; choose another name, or replace it with --overwrite", path=beside)
-        text = manifests.to_json(self.manifest)
+        text = manifests.to_json(self.manifest) if record else None
         written = write(
             target,
             self.rgb,
@@ -60,7 +66,8 @@ class Result:
             manifest=text,
             overwrite=overwrite,
         )
-        put(beside, text.encode("utf-8"), existing="replace")
+        if text is not None:
+            put(beside, text.encode("utf-8"), existing="replace")
         return written
 
     def _repr_png_(self) -> bytes:

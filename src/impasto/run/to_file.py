@@ -7,11 +7,13 @@ import hashlib
 import itertools
 import math
 import os
+import shlex
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from impasto.errors import NoProgress, OutputError, PeerLost
 from impasto.images import write
@@ -22,6 +24,10 @@ from impasto.run.result import Result, alpha_at, dpi_of, result_of
 from impasto.run.saved import save
 from impasto.run.step import Step
 from impasto.run.target import Target
+from impasto.storage.text import shown
+from impasto.storage.user_folders import home_folder
+
+T = TypeVar("T")
 
 CHECKPOINT_EVERY_S: Final = 60.0
 _CHECKPOINT_SHARE: Final = 0.05
@@ -49,8 +55,17 @@ class ToFile:
         *,
         checkpoint_every_s: float = CHECKPOINT_EVERY_S,
         ours: dict[str, str] | None = None,
+        begun_from: Path | None = None,
     ) -> None:
-        """`ours`: the sha256 by path of files that an earlier part of this run wrote, and may replace."""
+        """Prepare a run for its file.
+
+        Args:
+            run: The run, at any step.
+            target: Where it writes.
+            checkpoint_every_s: Seconds between two checkpoints, if they cost little.
+            ours: The sha256 by path of files that an earlier part of this run wrote, and that this one may replace.
+            begun_from: The checkpoint that an earlier part left; it goes when the run is finished.
+        """
         self.run = run
         self.run.scratch = target.picture.absolute().parent  # there is room for the checkpoint there
         self.target = target
@@ -59,6 +74,7 @@ class ToFile:
         self._warnings: list[str] = []
         self._on_warning: Callable[[str], object] = lambda _: None
         self._checkpoint_cost_s = 0.0
+        self._begun_from = () if begun_from is None else (begun_from,)
 
     def make(
         self,
@@ -67,28 +83,31 @@ class ToFile:
         on_step: Callable[[Step], object] = lambda _: None,
         on_warning: Callable[[str], object] = lambda _: None,
     ) -> Outcome:
-        """Runs to the end, or until `stop`; writes the picture so far and a checkpoint in that case.
+        """Run to the end, or until `stop` answers True; then write the picture so far and a checkpoint.
 
-        Raises RunError, and OutputError when the result cannot be written; a checkpoint stays then.
+        Whatever ends it after the first step leaves a picture, or a checkpoint that `resumed` can end.  A checkpoint that cannot be
+        written beside the picture goes to the working folder, the folder for temporary files or the home.  What `on_step` and
+        `on_warning` raise is ignored: telling does not change the work.
+
+        Raises:
+            RunError: The optimisation failed.
+            OutputError: The result cannot be written; a note on the error, or its message, says where the work is kept.
         """
         self._on_warning = on_warning
         try:
-            return self._make(stop, on_step)
+            self._advance(stop, on_step)
+            if not self.run.finished and not self.run.has_picture:
+                return Outcome(None, None, None, finished=False, warnings=self._warnings)
+            return self._finish()
         except PeerLost as error:
             raise self._lost(error) from None
-
-    def _make(self, stop: Callable[[], bool], on_step: Callable[[Step], object]) -> Outcome:
-        try:
-            self._advance(stop, on_step)
-        except (NoProgress, PeerLost):
+        except NoProgress:
             raise
-        except Exception:
-            if self.run.has_picture and (self.run.together is None or self.run.together.shards.whole):
-                self._try_checkpoint()
+        except BaseException as error:
+            kept = self._kept()
+            if kept is not None:
+                error.add_note(f"the work is kept, go on with `{resume_command(kept)}`")
             raise
-        if not self.run.finished and not self.run.has_picture:
-            return Outcome(None, None, None, finished=False, warnings=self._warnings)
-        return self._finish()
 
     def _advance(self, stop: Callable[[], bool], on_step: Callable[[Step], object]) -> None:
         # Any of several processes may be lost, and with it what only it has: then there is a checkpoint from the first step on.
@@ -98,7 +117,7 @@ class ToFile:
             if step.note is not None:
                 self._warn(step.note)
             self._intermediate(step)
-            on_step(step)
+            _told(on_step, step)
             del step  # its picture is not needed while the next one is evaluated, and at large sizes it is a gigabyte
             pause = max(self._every_s, self._checkpoint_cost_s / _CHECKPOINT_SHARE)
             if not self.run.finished and time.monotonic() - saved >= pause:
@@ -121,10 +140,25 @@ class ToFile:
         picture = self._write_picture(result)
         self._write_losses()
         if self.run.finished:
-            self.target.checkpoint.unlink(missing_ok=True)
+            for path in {self.target.checkpoint, *self._begun_from}:
+                with contextlib.suppress(OSError):
+                    path.unlink(missing_ok=True)
             return Outcome(picture, None, result, finished=True, warnings=self._warnings)
         self._checkpoint()
         return Outcome(picture, self.target.checkpoint, result, finished=False, warnings=self._warnings)
+
+    def _kept(self) -> Path | None:
+        """Write a checkpoint wherever that is possible, and return its path; None where there is nothing to keep, or no place."""
+        if not self.run.has_picture or (self.run.together is not None and not self.run.together.shards.whole):
+            return None
+        for folder in (None, *_other_folders()):
+            path = self.target.checkpoint if folder is None else folder / self.target.checkpoint.name
+            if folder is not None and path.exists():
+                continue
+            with contextlib.suppress(Exception):
+                self._checkpoint(path)
+                return path
+        return self.target.checkpoint if self.target.checkpoint.is_file() else None
 
     def _write_picture(self, result: Result) -> Path:
         target = self.target.picture
@@ -134,12 +168,12 @@ class ToFile:
             self._warn(f"{self.target.picture} is another file now; it is kept, and the picture is {target}")
         try:
             result.save(target, overwrite=replaces)
-        except OutputError as error:
-            # The work of the whole run is in memory: keep it where it can be continued from.
-            with contextlib.suppress(OutputError):
-                self._checkpoint()
-                raise OutputError(f"{error}; the work is kept, go on with `impasto resume {self.target.checkpoint}`") from None
+        except (OutputError, MemoryError):
             raise
+        except Exception as error:
+            # The record is an aid: a picture that cannot carry it is written without.
+            self._warn(f"the picture holds no record of its making: {type(error).__name__}: {error}")
+            result.save(target, overwrite=replaces, record=False)
         self._remember(target)
         return target
 
@@ -157,8 +191,8 @@ class ToFile:
         try:
             losses_file.write(losses, self.run.records, existing="replace" if self._may_replace(losses) else "keep")
             self._remember(losses)
-        except OutputError as error:
-            self._warn(f"the losses are missing: {error}")
+        except Exception as error:
+            self._warn(f"the losses are missing: {in_words(error)}")
 
     def _may_replace(self, path: Path) -> bool:
         """What stands there may be replaced if the user said so, or if this run wrote it and nobody changed it since."""
@@ -185,21 +219,25 @@ class ToFile:
                 dpi=dpi_of(self.run),
                 overwrite=True,
             )
-        except OutputError as error:
-            self._warn(f"an intermediate picture is missing: {error}")
+        except PeerLost:
+            raise
+        except Exception as error:
+            self._warn(f"an intermediate picture is missing: {in_words(error)}")
 
     def _try_checkpoint(self) -> None:
         try:
             self._checkpoint()
-        except (OutputError, MemoryError) as error:
-            self._warn(f"no checkpoint now: {error or 'there is not enough memory'}")
+        except PeerLost:
+            raise
+        except Exception as error:
+            self._warn(f"no checkpoint now: {in_words(error)}")
 
     def _warn(self, text: str) -> None:
         if text not in self._warnings:
             self._warnings.append(text)
-            self._on_warning(text)
+            _told(self._on_warning, text)
 
-    def _checkpoint(self) -> None:
+    def _checkpoint(self, path: Path | None = None) -> None:
         begun = time.monotonic()
         more = {
             "picture": str(self.target.picture.absolute()),
@@ -208,8 +246,35 @@ class ToFile:
             "ours": self._ours,
             "checkpoint_every_s": self._every_s,
         }
-        save(self.run, self.target.checkpoint, more)
+        save(self.run, self.target.checkpoint if path is None else path, more)
         self._checkpoint_cost_s = time.monotonic() - begun
+
+
+def resume_command(checkpoint: Path) -> str:
+    """Return the command that goes on with a checkpoint, as a shell takes it."""
+    return shlex.join(["impasto", "resume", shown(checkpoint)])
+
+
+def in_words(error: BaseException) -> str:
+    """Return one line for an error: its first line, or the name of its kind."""
+    if isinstance(error, MemoryError):
+        return "there is not enough memory"
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def _told(tell: Callable[[T], object], what: T) -> None:
+    """Tell somebody; that it fails, even by SystemExit (rich's answer to a reader who went away), changes nothing."""
+    with contextlib.suppress(Exception, SystemExit):
+        tell(what)
+
+
+def _other_folders() -> Iterator[Path]:
+    """Folders for a checkpoint whose own place is gone or full."""
+    for folder in (Path.cwd, lambda: Path(tempfile.gettempdir()), home_folder):
+        with contextlib.suppress(OSError):
+            found = folder()
+            if found is not None:
+                yield found
 
 
 def _sha256(path: Path) -> str | None:
