@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 import pytest
 from PIL import Image
-from tests.samples import painting, photo
+from tests.samples import painting, photo, tiny_weights
 
 from impasto.cli.entry import main
+from impasto.run import api
 
 
 class Ended(NamedTuple):
@@ -34,6 +35,18 @@ def impasto(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         return Ended(code, captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture
+def real_network() -> None:
+    """Ask for it where the law is about the real network; else the commands paint with a tiny one of the same layers."""
+
+
+@pytest.fixture(autouse=True)
+def _tiny_network(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "real_network" not in request.fixturenames:
+        load = api.load
+        monkeypatch.setattr(api, "load", lambda name="vgg19", **more: tiny_weights() if name == "vgg19" else load(name, **more))
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from PIL import Image
 from impasto.images.contact import contact_sheet
 
 Command = Callable[..., Any]
-QUICK = ("--size", "48", "--iterations", "2")
+QUICK = ("--size", "48", "--iterations", "3")
 
 
 def test_a_sheet_has_a_field_for_each_strength_and_stroke_size(here: Path, impasto: Command) -> None:

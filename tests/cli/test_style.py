@@ -14,6 +14,7 @@ from impasto import manifest
 Command = Callable[..., Any]
 
 
+@pytest.mark.usefixtures("real_network")
 def test_a_style_file_is_made_shown_merged_and_used(here: Path, impasto: Command) -> None:
     ended = impasto("style", "make", "paint.png", "-o", "a.style")
     assert ended.code == 0 and ended.out.startswith("a.style  ")
