@@ -100,13 +100,48 @@ def test_a_settings_file_is_read(tmp_path: Path) -> None:
     assert (settings.style_layers, settings.size) == ({"conv1_1": 2.0}, (320, 240))
 
 
-@pytest.mark.parametrize("content", [b"size = ", b"\xff\xfe", None])
+@pytest.mark.parametrize("content", [b"size = ", b"\xe9 = 1", b"a\0", b"a = " + b"[" * 100_000, None])
 def test_a_broken_settings_file_is_an_error_in_one_line(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "s.toml"
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(InvalidSettings, match="TOML"):
         read_file(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_a_settings_file_is_read_in_each_encoding_of_unicode(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "s.toml").write_bytes("# größe\r\nsize = 64\r\nstrength = 0.3\r\n".encode(encoding))
+    assert read_file(tmp_path / "s.toml") == {"size": 64, "strength": 0.3}
+
+
+def test_two_spellings_of_one_setting_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text("style-weight = 1\nstyle_weight = 2\n")
+    with pytest.raises(InvalidSettings, match="style-weight and style_weight, which are one setting"):
+        read_file(tmp_path / "s.toml")
+
+
+def test_relative_paths_of_a_settings_file_are_those_of_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "m=1.png").write_bytes(b"")
+    (tmp_path / "s.toml").write_text(
+        'style = ["a.jpg:0.3", "/b.jpg"]\nmask = "m.png"\nstyle-mask = ["-", "n.png"]\nregion = "m=1.png=c.jpg"\n'
+        'network = "vgg16"\ninit = "blend"\npreset = "coursera"\n'
+    )
+    assert read_file(tmp_path / "s.toml") == {
+        "style": [f"{tmp_path}/a.jpg:0.3", "/b.jpg"],
+        "mask": f"{tmp_path}/m.png",
+        "style_mask": ["-", f"{tmp_path}/n.png"],
+        "region": f"{tmp_path}/m=1.png={tmp_path}/c.jpg",
+        "network": "vgg16",
+        "init": "blend",
+        "preset": "coursera",
+    }
+
+
+def test_a_settings_file_in_this_folder_leaves_paths_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("s.toml").write_text('style = "a.jpg"\nnetwork = "own.pth"\n')
+    assert read_file(Path("s.toml")) == {"style": "a.jpg", "network": "own.pth"}
 
 
 @pytest.mark.parametrize("name", PRESETS)

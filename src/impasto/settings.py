@@ -24,7 +24,10 @@ from pydantic import (
 )
 
 from impasto.errors import InvalidSettings, UnknownName
+from impasto.files import expanded
 from impasto.layers import DEPTHS, canonical_layer, layer_names
+from impasto.storage.text import shown
+from impasto.storage.user_text import STANDARD_INPUT, read_text, reason
 
 DEFAULT_STRENGTH = 0.5
 FIVE_STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
@@ -340,14 +343,65 @@ def parse(values: Mapping[str, Any]) -> Settings:
         raise InvalidSettings(f"{name}: {reason[0].lower()}{reason[1:]}{came}", setting=name) from None
 
 
+_PATHS: Final = ("style", "style_mask", "mask", "color_mask", "region", "network", "init")
+_WORDS: Final = {
+    "network": frozenset(DEPTHS),
+    "init": frozenset({"content", "noise", "blend", "style"}),
+    "style_mask": frozenset({"-"}),
+}
+"""Values of these settings that are no paths."""
+
+
 def read_file(path: Path) -> dict[str, Any]:
-    """The values of a TOML settings file; names may be written with - or _.  Raises InvalidSettings."""
+    """Return the values of a TOML settings file; `-` is the standard input.
+
+    Names may be written with - or _.  Relative paths in it are relative to the file's folder.
+
+    Raises:
+        InvalidSettings: It cannot be read, is no TOML, or has a setting in two spellings.
+    """
+    source = expanded(path)
     try:
-        with path.open("rb") as file:
-            values = tomllib.load(file)
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidSettings(f"the settings file {path} cannot be read: {error}; it must be a TOML file") from None
-    return {name.replace("-", "_"): value for name, value in values.items()}
+        found = tomllib.loads(read_text(source))
+    except (OSError, ValueError) as error:
+        raise InvalidSettings(
+            f"the settings file {shown(path)} cannot be read: {reason(error)}; it must be a TOML file"
+        ) from None
+    except RecursionError:
+        raise InvalidSettings(f"the settings file {shown(path)} is nested too deeply to be a TOML file of settings") from None
+    values: dict[str, Any] = {}
+    for name, value in found.items():
+        plain = name.replace("-", "_")
+        if plain in values:
+            other = next(one for one in found if one.replace("-", "_") == plain)
+            raise InvalidSettings(
+                f"the settings file {shown(path)} has {other} and {name}, which are one setting; keep one of them", setting=plain
+            )
+        values[plain] = value
+    # A pipe (`--settings <(…)`) lies in no folder of the user's.
+    folder = source.parent if source != STANDARD_INPUT and source.is_file() else Path()
+    return {name: _beside(folder, name, value) for name, value in values.items()}
+
+
+def _beside(folder: Path, name: str, value: Any) -> Any:
+    """Return a setting's value with its paths as seen from the folder."""
+    if isinstance(value, list):
+        return [_beside(folder, name, one) for one in value]
+    if folder == Path() or name not in _PATHS or not isinstance(value, str) or value in _WORDS.get(name, ()):
+        return value
+    if name == "region" and "=" in value:
+        mask, style = split_region(value, folder)
+        return f"{_beside(folder, 'mask', mask)}={_beside(folder, 'style', style)}"
+    return value if value == "" or expanded(value).is_absolute() else str(folder / value)
+
+
+def split_region(region: str, folder: Path | None = None) -> tuple[str, str]:
+    """Return the mask and the style of `MASK=STYLE`; where there are several `=`, the first one before which a file is named."""
+    at = [place for place, letter in enumerate(region) if letter == "="]
+    place = Path() if folder is None else folder
+    named = [one for one in at if os.path.isfile(place / expanded(region[:one]))]  # noqa: PTH113 - Path.is_file may raise
+    first = (named or at or [len(region)])[0]
+    return region[:first], region[first + 1 :]
 
 
 EACH_STYLE: Final = ("style_scale", "style_strokes", "style_pull")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from impasto.errors import InvalidSettings
+from impasto.settings import split_region
 
 _SEVERAL: Final = ("style", "region", "style_mask")
 _ONE: Final = ("mask", "color_mask")
@@ -80,8 +81,8 @@ def _with_masks(plain: Sequence[str], *, mask: str | None, regions: Sequence[str
         raise InvalidSettings("--mask is for styles without --region, and there are none; leave it out, or give one")
     pairs: list[tuple[str, str | None]] = [(style, mask) for style in plain]
     for region in regions:
-        own, equals, style = region.partition("=")
-        if not (own and equals and style):
+        own, style = split_region(region)
+        if not (own and style):
             raise InvalidSettings(f"--region expects MASK=STYLE, as sky.png=starry.jpg, got {region!r}")
         pairs.append((style, own))
     return [style for style, _ in pairs], [own for _, own in pairs]

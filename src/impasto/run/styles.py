@@ -5,7 +5,7 @@ Everything a run needs of that stands in its settings afterwards, picture by pic
 
 from __future__ import annotations
 
-import re
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -17,10 +17,10 @@ from impasto.losses.styles import KIND_OF
 from impasto.run.inputs import Inputs, gather
 from impasto.run.style_file import StyleFile, is_style_file
 from impasto.settings import EACH_STYLE, Settings, check_counts
+from impasto.storage.listing import Listing, in_folder, on_disk
+from impasto.storage.text import shown
+from impasto.style_argument import weighted
 from impasto.vgg import Vgg
-
-_WEIGHTED: Final = re.compile(r"(.+):([0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?)")
-
 
 _NOTABLY: Final = 1.25
 """Strokes that are finer than asked for by more than this are worth a word."""
@@ -42,7 +42,7 @@ def unfold(styles: Sequence[Any], settings: Settings, masks: Sequence[Any] = (),
     share one style's weight alike.  `masks`, `style_masks`: one or None a style, or none at all.  Raises InvalidSettings for
     weights given twice or not one a style, for a folder without pictures, and for a style's mask that fits none of its pictures.
     """
-    named = [_weighted(style) for style in styles]
+    named = [weighted(style) if isinstance(style, str) else (style, None) for style in styles]
     weights = [weight for _, weight in named]
     if settings.style_weights is not None and any(weight is not None for weight in weights):
         raise InvalidSettings("weights of styles are given behind their names and as style_weights; give them once")
@@ -122,24 +122,34 @@ def finer_strokes(settings: Settings, styles: Sequence[Picture | StyleFile], lon
             yield style.name, finer
 
 
-def _weighted(style: Any) -> tuple[Any, float | None]:
-    """A style, and the weight behind its name; a file that has such a name is that file."""
-    if not isinstance(style, str) or expanded(style).exists():
-        return style, None
-    found = _WEIGHTED.fullmatch(style)
-    if found is None:
-        return style, None
-    weight = float(found[2])
-    if not 0 < weight < 1e12:
-        raise InvalidSettings(f"the weight of the style {found[1]} must be above 0, got {found[2]}; leave it out instead of 0")
-    return found[1], weight
+def passed_over(styles: Sequence[Any]) -> list[str]:
+    """Return lines for the user about what is no picture in those styles that are folders."""
+    sources = [weighted(style)[0] if isinstance(style, str) else style for style in styles]
+    folders = [folder for source in sources if (folder := _folder(source)) is not None]
+    return [note for folder in folders for note in _listed(folder).notes]
+
+
+def _folder(source: Any) -> Path | None:
+    if not isinstance(source, str | Path):
+        return None
+    path = on_disk(expanded(source))
+    return path if os.path.isdir(path) else None  # noqa: PTH112 - Path.is_dir raises for names that the system does not take
+
+
+def _listed(folder: Path) -> Listing:
+    try:
+        return in_folder(folder, READABLE, kind="pictures")
+    except OSError as error:
+        raise InvalidSettings(f"the folder {shown(folder)} cannot be read: {error.strerror or error}") from None
 
 
 def _pictures(source: Any) -> list[Any]:
-    if not isinstance(source, str | Path) or not expanded(source).is_dir():
+    folder = _folder(source)
+    if folder is None:
         return [source]
-    folder = expanded(source)
-    pictures = sorted(path for path in folder.iterdir() if path.suffix.lower() in READABLE and not path.name.startswith("."))
+    pictures = _listed(folder).files
     if not pictures:
-        raise InvalidSettings(f"the folder {source} has no pictures; name a picture, or a folder with {', '.join(READABLE)}")
+        raise InvalidSettings(
+            f"the folder {shown(source)} has no pictures; name a picture, or a folder with {', '.join(READABLE)}"
+        )
     return [str(path) for path in pictures]
