@@ -7,13 +7,14 @@ import errno
 import hashlib
 import os
 import secrets
+import stat
 import tempfile
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Final, Literal
 
 from impasto.errors import OutputError
+from impasto.storage.text import shown
 
 LONGEST_NAME_BYTES: Final = 235
 """Most systems allow 255; what is written beside a file has a longer name than the file."""
@@ -34,21 +35,24 @@ _HINTS = {
     errno.ENOTDIR: "a part of the path is a file, not a folder; choose another place",
     errno.ENOENT: "the folder does not exist and cannot be made; choose another place",
     errno.EISDIR: "it is a folder; give a file's name",
+    errno.EIO: "the disk does not answer (input/output error); choose another place",
+    errno.EILSEQ: "the file system does not take this name; choose another one",
+    errno.EINVAL: "the file system does not take this name; choose another one",
 }
 
 
 def output_error(path: Path, error: OSError) -> OutputError:
-    """An OutputError in words that help, for what the system said."""
-    hint = _HINTS.get(error.errno or 0, f"{error.strerror or error}; choose another place")
-    return OutputError(f"{path} cannot be written: {hint}", path=path, errno=error.errno)
+    """Return an OutputError in words that help, for what the system said."""
+    hint = _HINTS.get(error.errno if error.errno is not None else 0, f"{error.strerror or error}; choose another place")
+    return OutputError(f"{shown(path)} cannot be written: {hint}", path=path, errno=error.errno)
 
 
 def make_folder(folder: Path) -> None:
-    """Makes the folder and its parents where they are missing; raises OutputError."""
+    """Make the folder and its parents where they are missing; raise OutputError where that cannot be."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
-        raise OutputError(f"{folder} is a file, not a folder; choose another place", path=folder) from None
+        raise OutputError(f"{shown(folder)} is a file, not a folder; choose another place", path=folder) from None
     except OSError as error:
         raise output_error(folder, error) from None
 
@@ -62,33 +66,84 @@ def expanded(path: str | os.PathLike[str]) -> Path:
         return plain
 
 
+def in_folder(out: str | os.PathLike[str], name: str) -> Path:
+    """Return the file that `-o OUT` means: OUT itself, or `name` in it where OUT is a folder or ends like one (`out/`)."""
+    given = os.fspath(out)
+    path = expanded(given)
+    separators = tuple(separator for separator in (os.sep, os.altsep) if separator is not None)
+    return path / name if given.endswith(separators) or path.is_dir() else path
+
+
 def check_place(path: Path) -> None:
-    """Finds out before the work whether a file can be written to path; makes missing folders.  Raises OutputError."""
+    """Find out before the work whether a file can be written to path; make missing folders.
+
+    Raises:
+        OutputError: The name is too long, the path is a folder or a write-protected file, or its folder cannot be written to.
+    """
     if len(os.fsencode(path.name)) > LONGEST_NAME_BYTES:
         raise OutputError(
-            f"the name is too long for what is written beside it: {path.name[:40]}…; choose a shorter one", path=path
+            f"the name is too long for what is written beside it: {shown(path.name[:40])}…; choose a shorter one", path=path
         )
-    make_folder(path.parent)
+    place = _behind_links(path)
+    make_folder(place.parent)
     try:
         if path.is_dir():
-            raise OutputError(f"{path} is a folder; give a file's name", path=path)
-        with tempfile.TemporaryFile(dir=path.parent):
+            raise OutputError(f"{shown(path)} is a folder; give a file's name", path=path)
+        _refuse_protected(place)
+        with tempfile.TemporaryFile(dir=place.parent):
             pass
     except OSError as error:
         raise output_error(path, error) from None
 
 
-def put(path: Path, data: bytes, *, existing: Literal["replace", "keep"]) -> None:
-    """Writes data to path, so that at every moment the path holds the old content, or the new one, or nothing.
+def _behind_links(path: Path) -> Path:
+    """Return the file behind a symbolic link, which is the one that is replaced; the link stays."""
+    try:
+        return path.resolve() if path.is_symlink() else path
+    except (OSError, RuntimeError):  # a loop
+        return path
 
-    `keep` never replaces a file, even one that appears meanwhile: it raises OutputError.  Raises OutputError when the place
-    cannot be written; the temporary file is removed in every case.
+
+def _refuse_protected(path: Path) -> None:
+    """Raise OutputError for a file that its owner protected: a folder that may be written to would let it be replaced."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        if stat.S_IMODE(path.stat().st_mode) & 0o222 == 0:
+            raise OutputError(f"{shown(path)} is write-protected; change its permissions, or choose another name", path=path)
+
+
+def put(path: Path, data: bytes, *, existing: Literal["replace", "keep"]) -> None:
+    """Write data to path, so that at every moment the path holds the old content, or the new one, or nothing.
+
+    Args:
+        path: The file; of a symbolic link the file behind it.
+        data: Its new content.
+        existing: `keep` never replaces a file, even one that appears meanwhile.
+
+    Raises:
+        OutputError: The place cannot be written, or a file is to be kept; the temporary file is removed in every case.
     """
     put_by(path, lambda temporary: temporary.write_bytes(data), existing=existing)
 
 
 def put_by(path: Path, write: Callable[[Path], object], *, existing: Literal["replace", "keep"]) -> None:
-    """As `put`, for data that `write` writes to the temporary file it is given."""
+    """Put a file in place as `put` does, with the content that `write` writes to the temporary file it is given."""
+    try:
+        place = _behind_links(path) if existing == "replace" else path
+        if existing == "replace":
+            _refuse_protected(place)
+        try:
+            _put_once(place, write, existing)
+        except FileNotFoundError:
+            # Somebody removed the folder, or cleaned it of our temporary file, while it was written.
+            make_folder(place.parent)
+            _put_once(place, write, existing)
+    except FileExistsError:
+        raise OutputError(f"{shown(path)} exists; choose another name, or replace it with --overwrite", path=path) from None
+    except OSError as error:
+        raise output_error(path, error) from None
+
+
+def _put_once(path: Path, write: Callable[[Path], object], existing: Literal["replace", "keep"]) -> None:
     temporary = path.with_name(f"{_prefix(path)}{secrets.token_hex(8)}.part")
     try:
         # Made here, with the permissions that the user's umask gives any new file.
@@ -100,13 +155,23 @@ def put_by(path: Path, write: Callable[[Path], object], *, existing: Literal["re
             _link(temporary, path)
         else:
             temporary.replace(path)
-    except FileExistsError:
-        raise OutputError(f"{path} exists; choose another name, or replace it with --overwrite", path=path) from None
-    except OSError as error:
-        raise output_error(path, error) from None
+        _sync_folder(path.parent)
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Write the folder's list of names to the disk: a new name survives a power cut only then (fsync(2))."""
+    flag = getattr(os, "O_DIRECTORY", None)
+    if flag is None:  # Windows has no such thing
+        return
+    with contextlib.suppress(OSError):
+        number = os.open(folder, os.O_RDONLY | flag)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
 
 
 def _link(temporary: Path, path: Path) -> None:
@@ -126,12 +191,29 @@ def _link(temporary: Path, path: Path) -> None:
 
 
 def sweep(folder: Path, ours: Iterable[Path] = ()) -> None:
-    """Removes temporary files of killed processes: those of paths that nobody else can be writing now, and all an hour old."""
+    """Remove temporary files of killed processes: those of paths that nobody else can be writing now, and all an hour old."""
     prefixes = tuple(_prefix(path) for path in ours)
-    for left in folder.glob(f"{_PREFIX}*.part"):
+    left_over = list(folder.glob(f"{_PREFIX}*.part"))
+    now = file_clock(folder) if left_over else None
+    for left in left_over:
         with contextlib.suppress(OSError):
-            if left.name.startswith(prefixes) or time.time() - left.stat().st_mtime > 3600:
+            old = now is not None and now - left.stat().st_mtime > 3600
+            if old or left.name.startswith(prefixes):
                 left.unlink()
+
+
+def file_clock(folder: Path) -> float | None:
+    """Return the time now by the clock that dates the folder's files, in seconds since 1970; None where none can be written.
+
+    A file server, or another machine that shares the folder, may be hours away from this machine's clock.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"\0")
+            file.flush()
+            return os.fstat(file.fileno()).st_mtime
+    except OSError:
+        return None
 
 
 def _prefix(path: Path) -> str:

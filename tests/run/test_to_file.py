@@ -183,17 +183,6 @@ def test_a_checkpoint_without_its_optimiser_is_refused(tmp_path: Path) -> None:
         pass
 
 
-def test_a_failing_run_leaves_a_checkpoint(tmp_path: Path) -> None:
-    def fail(step: Any) -> None:
-        if step.step == 3:
-            raise ValueError("the caller's own")
-
-    with pytest.raises(ValueError, match="own"):
-        ToFile(run_of(), Target(tmp_path / "a.png")).make(on_step=fail)
-    with resumed(tmp_path / "a.checkpoint") as job:
-        assert job.make().finished
-
-
 def test_intermediates_carry_alpha_and_depth(tmp_path: Path) -> None:
     rgba = np.dstack([photo(48, 64), np.full((48, 64), 255, np.uint8)])
     rgba[:10, :, 3] = 0

@@ -14,25 +14,30 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from filelock import FileLock, Timeout
-
 from impasto.errors import OutputError
 from impasto.files import check_place, expanded, output_error, sweep
 from impasto.images import check_target
 from impasto.manifest import sidecar
 from impasto.run.inputs import Inputs
+from impasto.storage.locks import Held, held
+from impasto.storage.text import shown
 
 FOLDER: Final = Path("output")
+_LONGEST_STEM_BYTES: Final = 120
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where a run writes; `intermediates` says whether intermediate pictures are among it."""
+    """The files that a run writes.
+
+    `intermediates`: whether intermediate pictures are among them; `record`: whether the picture's manifest is.
+    """
 
     picture: Path
     overwrite: bool = False
     losses: Path | None = None
     intermediates: bool = False
+    record: bool = True
 
     @property
     def checkpoint(self) -> Path:
@@ -67,10 +72,13 @@ class Target:
 
 
 def default_picture(inputs: Inputs, *, stem: str | None = None, suffix: str = ".png", folder: Path = FOLDER) -> Path:
-    """output/CONTENT_STYLE.png, or output/CONTENT_stem.png; long names are cut."""
+    """Return output/CONTENT_STYLE.png, or output/CONTENT_stem.png; long names are cut."""
     names = [picture.name for picture in inputs.styles] if stem is None else [stem]
     whole = "_".join([inputs.content.name, *names])
-    return folder / f"{whole.encode()[:120].decode(errors='ignore').strip() or 'picture'}{suffix}"
+    while len(os.fsencode(whole)) > _LONGEST_STEM_BYTES:
+        whole = whole[:-1]
+    whole = whole.strip()
+    return folder / f"{whole if whole != '' else 'picture'}{suffix}"
 
 
 def check_apart(target: Target, inputs: Inputs) -> None:
@@ -130,29 +138,30 @@ class Busy(OutputError):
 
 @contextlib.contextmanager
 def locked(picture: Path) -> Iterator[None]:
-    """Holds the lock of a picture's name (or of its checkpoint's, which is the same); raises Busy or OutputError."""
-    path = picture.with_name(f".{picture.stem}.lock")
-    lock = FileLock(path, blocking=False)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise Busy(f"another run is writing {picture} now; wait for it, or choose another name with -o", path=picture) from None
-    except OSError as error:
-        raise output_error(picture, error) from None
-    try:
+    """Hold the lock of a picture's name (or of its checkpoint's, which is the same) inside the context.
+
+    Raises:
+        Busy: Another run holds it.
+        OutputError: The folder cannot be written to.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(held(picture.with_name(f".{picture.stem}.lock")))
+        except Held:
+            raise Busy(
+                f"another run is writing {shown(picture)} now; wait for it, or choose another name with -o", path=picture
+            ) from None
+        except OSError as error:
+            raise output_error(picture, error) from None
         yield
-    finally:
-        # Before the release: afterwards it could be the next holder's.
-        with contextlib.suppress(OSError):
-            path.unlink(missing_ok=True)
-        lock.release()
 
 
 def _exists(taken: Path) -> OutputError:
+    name = shown(taken)
     if taken.suffix == ".checkpoint":
         return OutputError(
-            f"{taken} holds an interrupted run of that name; continue it with `impasto resume {taken}`, "
+            f"{name} holds an interrupted run of that name; continue it with `impasto resume {name}`, "
             f"choose another name with -o, or start anew with --overwrite",
             path=taken,
         )
-    return OutputError(f"{taken} exists; choose another name, or replace it with --overwrite", path=taken)
+    return OutputError(f"{name} exists; choose another name, or replace it with --overwrite", path=taken)

@@ -85,8 +85,8 @@ class ToFile:
     ) -> Outcome:
         """Run to the end, or until `stop` answers True; then write the picture so far and a checkpoint.
 
-        Whatever ends it after the first step leaves a picture, or a checkpoint that `resumed` can end.  A checkpoint that cannot be
-        written beside the picture goes to the working folder, the folder for temporary files or the home.  What `on_step` and
+        Whatever ends it after the first step leaves a picture, or a checkpoint that `resumed` can end.  Where none can be written
+        beside the picture, it goes to the working folder, the folder for temporary files or the home.  What `on_step` and
         `on_warning` raise is ignored: telling does not change the work.
 
         Raises:
@@ -167,7 +167,7 @@ class ToFile:
             target = next(path for path in map(self._numbered, itertools.count(2)) if self._free(path))
             self._warn(f"{self.target.picture} is another file now; it is kept, and the picture is {target}")
         try:
-            result.save(target, overwrite=replaces)
+            result.save(target, overwrite=replaces, record=self.target.record)
         except (OutputError, MemoryError):
             raise
         except Exception as error:
@@ -242,6 +242,7 @@ class ToFile:
         more = {
             "picture": str(self.target.picture.absolute()),
             "overwrite": self.target.overwrite,
+            "record": self.target.record,
             "losses": None if self.target.losses is None else str(self.target.losses.absolute()),
             "ours": self._ours,
             "checkpoint_every_s": self._every_s,
@@ -285,11 +286,15 @@ def _sha256(path: Path) -> str | None:
 
 
 def moved_beside(checkpoint: Path, target: Target) -> Target:
-    """The target of a checkpoint: as recorded, or beside the checkpoint when that was moved, so that nothing is written
+    """Return the target of a checkpoint: as recorded, or beside the checkpoint where that was moved, so that nothing is written
     elsewhere.
     """
     if checkpoint.absolute() == target.checkpoint:
         return target
-    picture = checkpoint.absolute().with_name(checkpoint.stem + target.picture.suffix)
+    return renamed(target, checkpoint.absolute().with_name(checkpoint.stem + target.picture.suffix))
+
+
+def renamed(target: Target, picture: Path) -> Target:
+    """Return the target for another picture's name; the losses go beside it, and nothing that exists is replaced."""
     losses = None if target.losses is None else picture.with_name(target.losses.name)
     return replace(target, picture=picture, losses=losses, overwrite=False)
