@@ -131,6 +131,7 @@ LayerWeights = Annotated[dict[str, float], BeforeValidator(layer_weights)]
 Weight = Annotated[float, BeforeValidator(weight), Field(ge=0, allow_inf_nan=False)]
 PathText = Annotated[str, BeforeValidator(lambda value: os.fspath(value) if isinstance(value, os.PathLike) else value)]
 PerStyle = Annotated[tuple[float, ...], BeforeValidator(numbers)]
+Precision = Literal["auto", "float32", "bfloat16", "float16", "tf32"]
 Strokes = Literal["all", "fine", "coarse"]
 PerStroke = Annotated[tuple[Strokes, ...], BeforeValidator(words), Field(min_length=1)]
 Side = Annotated[int, Field(ge=1, le=100_000)]
@@ -241,7 +242,7 @@ class Settings(BaseModel):
     )
     save_every: Annotated[int, Field(ge=1)] | None = Field(None, description="write the intermediate picture every N iterations")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps")
-    precision: Literal["auto", "float32", "bfloat16", "float16", "tf32"] = Field(
+    precision: Precision = Field(
         "auto", description="number format inside the network; auto takes what the device computes fast"
     )
     memory: Annotated[int | None, BeforeValidator(memory_size)] = Field(

@@ -1,6 +1,8 @@
+import time
+
 import pytest
 import torch
-from tests.samples import painting, photo, tiny_weights
+from tests.samples import WIDE, painting, photo, tiny_weights
 
 import impasto
 from impasto import presets
@@ -9,7 +11,7 @@ from impasto.evaluate import Whole
 from impasto.images import read, resize
 from impasto.objective import build
 from impasto.run.api import network_for
-from impasto.vgg import Vgg, precision
+from impasto.vgg import Vgg, bfloat16, precision
 
 CPU = torch.device("cpu")
 PHOTOS = ("cat", "temple", "portrait")
@@ -63,27 +65,77 @@ def test_a_precision_that_the_device_lacks_is_refused_in_one_line(name):
         network(name)
 
 
-def test_auto_takes_what_wins_the_trial(monkeypatch):
-    monkeypatch.setattr(precision, "_has_bfloat16", lambda: True)
-    for fast, slow in (("bfloat16", "float32"), ("float32", "bfloat16")):
-        monkeypatch.setattr(precision, "_pass", lambda vgg, _, fast=fast: 1.0 if vgg.precision == fast else 2.0)
-        assert network("auto").precision == fast != slow
+@pytest.mark.parametrize(("tiles", "chosen"), [(True, "bfloat16"), (False, "float32")])
+def test_auto_on_a_cpu_is_bfloat16_where_whole_tiles_of_it_are_multiplied(tiles, chosen, monkeypatch):
+    monkeypatch.delenv(precision.VARIABLE, raising=False)
+    monkeypatch.setattr(bfloat16, "on_tiles", lambda: tiles)
+    assert network("auto").precision == chosen
 
 
-def test_auto_is_float32_where_bfloat16_would_be_emulated(monkeypatch):
-    monkeypatch.setattr(precision, "_has_bfloat16", lambda: False)
-    assert network("auto").precision == "float32"
+def test_auto_asks_no_clock(monkeypatch):
+    """Whatever else runs in the process or beside it, the same machine chooses the same."""
+    monkeypatch.delenv(precision.VARIABLE, raising=False)
+    for clock in ("perf_counter", "process_time", "thread_time", "monotonic"):
+        monkeypatch.setattr(time, clock, lambda: pytest.fail("a clock was read"))
+    assert network("auto").precision == network("auto").precision
 
 
-def test_a_moment_in_which_something_else_runs_does_not_choose_auto(monkeypatch):
-    monkeypatch.setattr(precision, "_has_bfloat16", lambda: True)
-    for slow in range(8):
-        passes = iter([9.0, 9.0, *(30.0 if at in range(slow, slow + 4) else 1.0 + at % 2 for at in range(8))])
-        monkeypatch.setattr(precision, "_pass", lambda *_, passes=passes: next(passes))
-        assert network("auto").precision == "float32", slow
+@pytest.mark.parametrize("name", ["float32", "bfloat16"])
+def test_the_environment_says_what_auto_is_and_only_that(name, monkeypatch):
+    monkeypatch.setenv("IMPASTO_PRECISION", name)
+    assert network("auto").precision == name
+    assert network("float32").precision == "float32"
 
 
-def test_the_trial_goes_forward_and_back_in_turns_and_takes_the_shortest_but_the_first(monkeypatch):
+@pytest.mark.parametrize("wrong", ["float64", "BF16", "tf32"])
+def test_a_wrong_precision_in_the_environment_is_named_with_its_variable(wrong, monkeypatch):
+    monkeypatch.setenv("IMPASTO_PRECISION", wrong)
+    with pytest.raises(InvalidSettings, match="IMPASTO_PRECISION") as told:
+        network("auto")
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("limit", ["AVX2", "avx512_core"])
+def test_a_limited_onednn_has_no_bfloat16(limit, monkeypatch):
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
+    assert not bfloat16.in_hardware(CPU)
+
+
+@pytest.mark.parametrize("weights", [tiny_weights(), tiny_weights(WIDE)], ids=["PyTorch's convolutions", "our convolutions"])
+def test_imitated_bfloat16_is_near_the_real_one(weights, monkeypatch):
+    monkeypatch.setattr(bfloat16, "in_hardware", lambda device: True)
+    real = evaluated(Vgg(weights, dtype=torch.bfloat16))
+    monkeypatch.setattr(bfloat16, "in_hardware", lambda device: False)
+    vgg = Vgg(weights, dtype=torch.bfloat16)
+    imitated, exact = evaluated(vgg), evaluated(Vgg(weights))
+    assert vgg.imitates and "imitated" in vgg.arithmetic
+    assert imitated.value == pytest.approx(real.value, rel=EXACT["bfloat16"])
+    assert imitated.value != exact.value
+    assert torch.cosine_similarity(imitated.gradient.flatten(), real.gradient.flatten(), dim=0) > 0.98
+
+
+def test_imitated_features_are_numbers_of_bfloat16(monkeypatch):
+    monkeypatch.setattr(bfloat16, "in_hardware", lambda device: False)
+    found = Vgg(tiny_weights(WIDE), dtype=torch.bfloat16).features(torch.rand(1, 3, 32, 32), ["conv1_1", "conv2_2"])
+    for features in found.values():
+        assert torch.equal(features, features.bfloat16().float())
+
+
+def test_imitated_bfloat16_multiplies_no_bfloat16(monkeypatch):
+    """What makes it slow where there are no instructions for it."""
+    monkeypatch.setattr(bfloat16, "in_hardware", lambda device: False)
+    vgg = Vgg(tiny_weights(), dtype=torch.bfloat16)
+    multiplied, original = [], torch.nn.functional.conv2d
+    monkeypatch.setattr(
+        torch.nn.functional,
+        "conv2d",
+        lambda x, kernel, *more, **named: multiplied.append((x.dtype, kernel.dtype)) or original(x, kernel, *more, **named),
+    )
+    vgg.features(torch.rand(1, 3, 32, 32), ["conv5_1"])
+    assert set(multiplied) == {(torch.float32, torch.float32)}
+
+
+def test_passes_go_forward_and_back_in_turns_and_the_shortest_but_the_first_counts(monkeypatch):
     clock = iter(time for took in (1.0, 9.0, 3.0, 4.0, 2.0, 5.0, 3.0, 7.0, 3.0, 6.0) for time in (0.0, took))
     vgg, backward = network("float32"), []
     original = torch.autograd.grad

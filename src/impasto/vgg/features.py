@@ -15,8 +15,10 @@ from torch import Tensor
 
 from impasto.errors import ImageTooSmall
 from impasto.native import library
-from impasto.vgg import winograd
+from impasto.torch_modes import exact_arithmetic, exact_convolutions, own_torch_modes
+from impasto.vgg import bfloat16, winograd
 from impasto.vgg.architecture import Architecture
+from impasto.vgg.onednn import leave_out_where_it_fails
 from impasto.vgg.opening import Opening
 from impasto.vgg.weights import Weights
 
@@ -30,6 +32,7 @@ class Vgg:
     `pooling`: max as trained, or average, which the 2015 paper found to look better.
     """
 
+    @own_torch_modes()
     def __init__(
         self,
         weights: Weights,
@@ -39,6 +42,7 @@ class Vgg:
         dtype: torch.dtype = torch.float32,
         tf32: bool = False,
     ) -> None:
+        leave_out_where_it_fails()
         self.architecture: Architecture = weights.architecture
         self.weights = weights
         self.pooling = pooling
@@ -48,6 +52,10 @@ class Vgg:
         # float16 ends at 65,504, and activations reach 20,000 on photographs.  ReLU, pooling and convolution (its bias shrunk
         # alike) pass a factor on, so all of them can be smaller by a power of two, exactly, and are made large again at the end.
         self._shrink = 1 / 16 if dtype == torch.float16 else 1.0
+        self.imitates = dtype == torch.bfloat16 and not bfloat16.in_hardware(self.device)
+        """Whether it rounds to bfloat16 as hardware does, but multiplies in float32, since the device has no such products."""
+
+        multiplied = torch.float32 if self.imitates else dtype
         self._kernels: dict[str, Tensor] = {}
         self._biases: dict[str, Tensor] = {}
         self._winograd: dict[str, winograd.Winograd] = {}
@@ -57,18 +65,18 @@ class Vgg:
         order = [2, 1, 0] if reverse else [0, 1, 2]
         first = self.architecture.layers[0]
         for conv in self.architecture.convs:
-            kernel = weights.tensors[f"{conv.name}.weight"].to(self.device, dtype)
-            bias = (self._shrink * weights.tensors[f"{conv.name}.bias"]).to(self.device, dtype)
+            kernel = weights.tensors[f"{conv.name}.weight"].detach().to(self.device, dtype).to(multiplied)
+            bias = (self._shrink * weights.tensors[f"{conv.name}.bias"].detach()).to(self.device, dtype).to(multiplied)
             if conv.name == first and reverse:
                 kernel = kernel.flip(1)  # so that RGB need not be reordered at each step; exact
-            if self.device.type == "cpu" and dtype == torch.float32 and winograd.fits(conv.channels_in, conv.channels_out):
+            if self.device.type == "cpu" and multiplied == torch.float32 and winograd.fits(conv.channels_in, conv.channels_out):
                 self._winograd[conv.name] = winograd.Winograd(kernel, bias)
             else:
                 self._kernels[conv.name] = kernel.contiguous(memory_format=torch.channels_last)
                 self._biases[conv.name] = bias
 
         def rgb(values: tuple[float, float, float], unit: float) -> Tensor:
-            return torch.tensor([values[i] / unit for i in order], device=self.device).view(1, 3, 1, 1)
+            return torch.tensor([values[i] / unit for i in order], dtype=torch.float32, device=self.device).view(1, 3, 1, 1)
 
         self.mean_rgb = rgb(convention.mean, convention.range)
         self._gain = self._shrink * rgb(
@@ -89,9 +97,10 @@ class Vgg:
     def arithmetic(self) -> str:
         """What computes its numbers, in words: results are equal to the last bit only with the same."""
         own = library() if self.device.type == "cpu" else None
+        precision = f"{self.precision} imitated in float32" if self.imitates else self.precision
         if own is None:
-            return f"{self.precision}, convolutions of PyTorch"
-        return f"{self.precision}, {'own convolutions' if self.own_convolutions else 'own products'} ({own.name})"
+            return f"{precision}, convolutions of PyTorch"
+        return f"{precision}, {'own convolutions' if self.own_convolutions else 'own products'} ({own.name})"
 
     def pending_bytes(self, layers: Iterable[str]) -> int:
         """Memory that the network itself will take more than now, on the way to some layers and back."""
@@ -101,11 +110,14 @@ class Vgg:
 
     def exactly(self) -> AbstractContextManager[None]:
         """To be entered around a pass forward and back: no choice of algorithm by the clock, and TF32 only where asked for."""
-        flags: AbstractContextManager[None] = torch.backends.cudnn.flags(
-            enabled=True, benchmark=False, deterministic=True, allow_tf32=self.tf32
-        )
-        return flags
+        return exact_convolutions(self.device, tf32=self.tf32)
 
+    @property
+    def number_bytes(self) -> int:
+        """Bytes of a number on its way through the network: its own, and those of float32 beside it where that multiplies."""
+        return self.dtype.itemsize + (torch.float32.itemsize if self.imitates else 0)
+
+    @exact_arithmetic()
     def features(self, rgb: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
         """Activations after the ReLU of the named layers.
 
@@ -123,7 +135,7 @@ class Vgg:
             found[layer] = self.shown(x, rgb.dtype)
         return {name: found[layer] for name, layer in canonical.items()}
 
-    @torch.no_grad()
+    @own_torch_modes()
     def show(self, rgb: Tensor, layers: Iterable[str], see: See) -> None:
         """The same features without a gradient, handed to `see` layer by layer, shallow to deep, and let go again.
 
@@ -168,7 +180,7 @@ class Vgg:
 
     def opening(self, path: Sequence[str]) -> Opening | None:
         """The first block in bands of rows, where that is possible: nobody sees its last output, and it is on our kernels."""
-        if self.architecture.depths[0] != 2 or self.pooling != "max" or not path:
+        if self.architecture.depths[0] != 2 or self.pooling != "max" or self.imitates or not path:
             return None
         first, second = self.architecture.convs[:2]
         if self.architecture.index(path[-1]) < 2 or second.name in path or second.name not in self._winograd:
@@ -194,12 +206,21 @@ class Vgg:
             if conv.name in self._winograd:
                 # Pooling at once spares the largest activations; nobody sees them inside a stretch.
                 pool_at_once = pool and self.pooling == "max"
-                x = self._winograd[conv.name](x, pool=pool_at_once)
+                x = self._rounded(self._winograd[conv.name](self._multiplied(x), pool=pool_at_once))
                 pool = pool and not pool_at_once
             else:
                 # In place is exact: a convolution's backward pass needs its input and kernel, never its output.
-                x = F.relu_(F.conv2d(x, self._kernels[conv.name], self._biases[conv.name], padding=1))
+                own = F.conv2d(self._multiplied(x), self._kernels[conv.name], self._biases[conv.name], padding=1)
+                x = F.relu_(self._rounded(own))
         return x
+
+    def _multiplied(self, x: Tensor) -> Tensor:
+        """What a convolution gets, in the dtype that it multiplies."""
+        return x.float() if self.imitates else x
+
+    def _rounded(self, x: Tensor) -> Tensor:
+        """What a convolution gives, in the network's dtype."""
+        return x.to(self.dtype) if self.imitates else x
 
     def shown(self, x: Tensor, dtype: torch.dtype) -> Tensor:
         """A stretch's output as `features` gives it: in the dtype of the pixels."""

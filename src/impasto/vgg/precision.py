@@ -6,13 +6,17 @@ rounded to 11 bits inside the convolutions of NVIDIA cards.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, get_args
 
 import torch
 
 from impasto.errors import InvalidSettings
+from impasto.settings import Precision
+from impasto.torch_modes import own_torch_modes
+from impasto.vgg import bfloat16
 from impasto.vgg.features import Vgg
 from impasto.vgg.parameters import Weights
 
@@ -23,53 +27,65 @@ DTYPES: Final = {
     "tf32": torch.float32,
 }
 
+VARIABLE: Final = "IMPASTO_PRECISION"
+"""The environment variable that says what `auto` is."""
+
 _TRIAL_PX: Final = (96, 128)
 _TURNS: Final = 4
 
-_GAIN: Final = 1.3
-"""How many times faster bfloat16 must be on a CPU before `auto` takes it: a run in it ends up to 1.5 % above float32."""
-
 
 def network(weights: Weights, precision: str, *, pooling: str, device: torch.device) -> Vgg:
-    """The network in a precision, or for `auto` in the one that this device computes fast.
+    """Return the network in a precision, or for `auto` in the one that suits the device.
 
-    Raises InvalidSettings for a precision that the device does not have.
+    Raises:
+        InvalidSettings: for a precision that the device does not have, and for an unknown one in IMPASTO_PRECISION.
     """
+    chosen = precision_for(precision, device)
+    return Vgg(weights, pooling=pooling, device=device, dtype=DTYPES[chosen], tf32=chosen == "tf32")  # type: ignore[arg-type]
+
+
+def precision_for(precision: str, device: torch.device) -> str:
+    """Return the precision that a device computes in where `precision` is asked for.
+
+    `auto` is what IMPASTO_PRECISION says, else the choice of `suiting`.
+
+    Raises:
+        InvalidSettings: for a precision that the device does not have, and for an unknown one in IMPASTO_PRECISION.
+    """
+    asked = "precision"
+    if precision == "auto" and os.environ.get(VARIABLE, "") != "":
+        asked, precision = VARIABLE, os.environ[VARIABLE]
+        if precision not in get_args(Precision):
+            raise InvalidSettings(
+                f"the environment variable {VARIABLE} is {precision!r}; expected one of {', '.join(get_args(Precision))}",
+                setting="precision",
+            )
     if precision == "auto":
-        return _fastest(weights, pooling, device)
+        return suiting(device)
     if precision == "tf32" and not (device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)):
         raise InvalidSettings(
-            f"precision tf32 needs an NVIDIA card of 2020 or later, the device is {device}; use auto", setting="precision"
+            f"{asked} tf32 needs an NVIDIA card of 2020 or later, the device is {device}; use auto or float32",
+            setting="precision",
         )
     if precision == "float16" and device.type == "cpu":
         raise InvalidSettings(
-            "precision float16 is for graphics cards, the device is cpu; use auto or bfloat16", setting="precision"
+            f"{asked} float16 is for graphics cards, the device is cpu; use auto, float32 or bfloat16", setting="precision"
         )
-    return _vgg(weights, precision, pooling, device)
+    return precision
 
 
-def _vgg(weights: Weights, precision: str, pooling: str, device: torch.device) -> Vgg:
-    return Vgg(weights, pooling=pooling, device=device, dtype=DTYPES[precision], tf32=precision == "tf32")  # type: ignore[arg-type]
+def suiting(device: torch.device) -> str:
+    """Return the precision that `auto` is on a device: bfloat16 where it is much faster than float32, else float32.
 
+    The choice depends on the device's instructions alone.  A trial by the clock would now and then make another picture of the
+    same command, whatever it measures: other programs, and other threads of this one, compute meanwhile.
 
-def _fastest(weights: Weights, pooling: str, device: torch.device) -> Vgg:
-    """bfloat16 on cards that have it; on CPUs that have it, where it wins a trial; else float32."""
-    if device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0):
-        return _vgg(weights, "bfloat16", pooling, device)
-    exact = _vgg(weights, "float32", pooling, device)
-    if device.type != "cpu" or not _has_bfloat16():
-        return exact
-    rounded = _vgg(weights, "bfloat16", pooling, device)
-    # By processor time and in turns, so that what else runs does not decide: the same command would then make another picture
-    # now and then.  On a machine with five programs for two cores the ratio was 0.9 to 1.0 so, and 0.5 to 1.9 by the clock.
-    exact_s, rounded_s = seconds(exact, rounded, clock=time.process_time)
-    return rounded if exact_s > _GAIN * rounded_s else exact
-
-
-def _has_bfloat16() -> bool:
-    """Whether the processor multiplies bfloat16 in hardware (AVX512-BF16 or AMX); elsewhere it is many times slower."""
-    asked = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
-    return any(ask is not None and ask() for ask in asked)
+    On NVIDIA cards bfloat16 wins from compute capability 8.0 on.  On CPUs without AMX our convolutions in float32 win: they need
+    a quarter of the multiplications, and AVX512-BF16 halves the time of one (measured, docs/performance.md).  AMX multiplies
+    sixteen times as many numbers at once as AVX-512 does.
+    """
+    fast = bfloat16.in_hardware(device) if device.type == "cuda" else device.type == "cpu" and bfloat16.on_tiles()
+    return "bfloat16" if fast else "float32"
 
 
 def seconds(*networks: Vgg, clock: Callable[[], float] = time.perf_counter) -> list[float]:
@@ -78,8 +94,9 @@ def seconds(*networks: Vgg, clock: Callable[[], float] = time.perf_counter) -> l
     return [min(times) for times in zip(*turns[1:], strict=True)]
 
 
+@own_torch_modes()
 def _pass(vgg: Vgg, clock: Callable[[], float]) -> float:
-    rgb = torch.full((1, 3, *_TRIAL_PX), 0.5, device=vgg.device, requires_grad=True)
+    rgb = torch.full((1, 3, *_TRIAL_PX), 0.5, dtype=torch.float32, device=vgg.device, requires_grad=True)
     begun = clock()
     with torch.enable_grad():
         torch.autograd.grad(vgg.features(rgb, ["conv4_2"])["conv4_2"].sum(), rgb)
