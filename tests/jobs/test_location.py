@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -66,14 +67,17 @@ def test_places_and_counts_cost_no_more_for_a_longer_queue(
 ) -> None:
     asked: list[int] = []
     client = queue._client
-    for name in ("list_workflows", "list_queued_workflows"):
 
-        def counted(*values: Any, ask: Any = getattr(client, name), **given: Any) -> Any:
-            rows = ask(*values, **given)
+    def counting(ask: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
+        def counted(**given: Any) -> list[Any]:
+            rows = ask(**given)
             asked.append(len(rows))
             return rows
 
-        monkeypatch.setattr(client, name, counted)
+        return counted
+
+    for name in ("list_workflows", "list_queued_workflows"):
+        monkeypatch.setattr(client, name, counting(getattr(client, name)))
     monkeypatch.setattr("impasto.jobs.queue.MOST_PLACES", 3)
     ids = [queue.submit(request_).id for _ in range(9)]
     asked.clear()

@@ -51,7 +51,10 @@ class Made:
 
 @dataclass(frozen=True)
 class Job:
-    """One picture on the queue.  `priority`: 1 goes first; `position`: from 1, its place among those that wait; none among very many."""
+    """One picture on the queue.
+
+    `priority`: 1 goes first; `position`: from 1, its place among those that wait; None where very many do.
+    """
 
     id: str
     state: State

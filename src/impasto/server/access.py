@@ -79,11 +79,14 @@ class Access:
         return hmac.new(self._key, text.encode("utf-8", "replace"), hashlib.sha256).hexdigest()
 
     def is_own_host(self, host: str | None) -> bool:
-        """Whether a Host header names this server, so that no other name was bent to this machine's address."""
-        if not self._loopback:
-            return host is not None
+        """Return whether a Host header names this server, so that no other name was bent to this machine's address.
+
+        A request without one (HTTP/1.0, as monitors send) comes from no browser, and only those can be led here by a name.
+        """
+        if host is None or not self._loopback:
+            return True
         try:
-            name = urlsplit(f"//{host or ''}").hostname
+            name = urlsplit(f"//{host}").hostname
         except ValueError:
             return False
         return name is not None and (name in _LOOPBACK_NAMES or is_loopback(name) or name in self._origin_hosts)

@@ -1,4 +1,4 @@
-"""The application: routes in their layers, from the outside in: journal, gate, limit of bodies, routes."""
+"""The application: routes in their layers, from the outside in: journal, methods, gate, limit of bodies, routes."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from impasto.errors import ImpastoError
 from impasto.server import page
 from impasto.server.gate import BodyLimit, Gate
 from impasto.server.journal import Journal
+from impasto.server.methods import HeadAndSlash, allowed
 from impasto.server.problems import answer, problem_of, problem_of_http, problem_of_validation
 from impasto.server.replies import Failed
 from impasto.server.routes import about, events, files, health, jobs, outcomes
@@ -26,7 +27,7 @@ from impasto.server.services import Services
 _DESCRIPTION = """Pictures painted in the style of others, as jobs.
 
 Send files, get their ids, submit a job, follow its events, fetch its result. Every answer of 400 and above is
-`{"error": {"code", "message", "field"}}`."""
+`{"error": {"code", "message", "field"}}`.  HEAD is answered wherever GET is."""
 
 
 def build(services: Services) -> FastAPI:
@@ -38,6 +39,7 @@ def build(services: Services) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=lambda _: _alive(services),
+        redirect_slashes=False,
         responses={"4XX": {"model": Failed, "description": "what was wrong with the request"}, 422: {"model": Failed}},
         generate_unique_id_function=lambda route: route.name,
     )
@@ -49,6 +51,7 @@ def build(services: Services) -> FastAPI:
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, limits=services.limits)
     app.add_middleware(Gate, access=services.access)
+    app.add_middleware(HeadAndSlash)
     app.add_middleware(Journal, metrics=services.metrics)
     _answer_errors(app)
     return app
@@ -68,7 +71,11 @@ def _answer_errors(app: FastAPI) -> None:
 
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return answer(problem_of_http(error, request.method, request.url.path))
+        path = request.scope["path"]
+        methods = allowed(app.routes, path) if error.status_code == 405 else ""
+        if request.method == "OPTIONS" and methods != "":
+            return Response(status_code=204, headers={"Allow": methods})
+        return answer(problem_of_http(error, request.method, path, allow=methods))
 
     app.add_exception_handler(ImpastoError, ours)
     app.add_exception_handler(RequestValidationError, invalid)

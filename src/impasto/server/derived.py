@@ -27,10 +27,10 @@ class Derived:
         """A small WebP of a file.  Raises UnreadableImage for a style file, which has no picture."""
         if filed.kind != "picture":
             raise UnreadableImage(f"{filed.name} is a style file, there is no picture of it")
-        fitting = _fitting(side)
-        key = _thumbnail_key(filed.id, fitting)
+        side = fitting(side)
+        key = _thumbnail_key(filed.id, side)
         return self._store.read(
-            self._made(key, file_key(filed.id), lambda path, out: self._pictures.shrink(path, out, side=fitting))
+            self._made(key, file_key(filed.id), lambda path, out: self._pictures.shrink(path, out, side=side))
         )
 
     def forget(self, sha256: str) -> None:
@@ -40,10 +40,10 @@ class Derived:
 
     def small(self, job: str, name: str, stamp: str, side: int) -> bytes:
         """A small WebP of one of a job's pictures, as it is at a stamp."""
-        fitting = _fitting(side)
-        key = job_key(job, f"small-{fitting}-{_word(stamp)}.webp")
+        side = fitting(side)
+        key = job_key(job, f"small-{side}-{_word(stamp)}.webp")
         return self._store.read(
-            self._made(key, job_key(job, name), lambda path, out: self._pictures.shrink(path, out, side=fitting))
+            self._made(key, job_key(job, name), lambda path, out: self._pictures.shrink(path, out, side=side))
         )
 
     def result(self, job: str, stamp: str, extension: str, quality: int) -> str:
@@ -68,7 +68,8 @@ def _thumbnail_key(sha256: str, side: int) -> str:
     return f"thumbnails/{sha256[:2]}/{sha256}-{side}.webp"
 
 
-def _fitting(side: int) -> int:
+def fitting(side: int) -> int:
+    """Return the side, in px, of the small picture that is sent for a side asked for."""
     return max((each for each in SIDES if each <= side), default=SIDES[0])
 
 

@@ -8,6 +8,7 @@ import time
 from typing import Any, Final
 
 from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from impasto.server.metrics import Metrics
@@ -29,6 +30,10 @@ _HEADERS: Final = {
 """On every answer that says nothing else."""
 
 
+CLIENT_GONE: Final = 499
+"""The status, in log and numbers only, of a request whose client left before it was answered; nginx has it, too."""
+
+
 class Journal:
     """The outermost layer of our own."""
 
@@ -43,6 +48,14 @@ class Journal:
             await self._app(scope, receive, send)
             return
         request, began, status = secrets.token_hex(8), time.monotonic(), 0
+        asked = (scope["method"], scope["path"])  # layers further inside take some methods for others
+        left = False
+
+        async def watched() -> Message:
+            nonlocal left
+            message = await receive()
+            left = left or (message["type"] == "http.disconnect" and status == 0)
+            return message
 
         async def guarded(message: Message) -> None:
             nonlocal status
@@ -55,7 +68,9 @@ class Journal:
             await send(message)
 
         try:
-            await self._app(scope, receive, guarded)
+            await self._app(scope, watched, guarded)
+        except ClientDisconnect:
+            pass
         except Problem as problem:  # raised where a body is read, outside of all routes
             if status == 0:
                 await answer(problem)(scope, receive, guarded)
@@ -64,19 +79,21 @@ class Journal:
             if status == 0:
                 await answer(unexpected(request))(scope, receive, guarded)
         finally:
-            self._note(scope, request, status, time.monotonic() - began)
+            status = CLIENT_GONE if left else status
+            self._note(scope, asked, request, status, time.monotonic() - began)
 
-    def _note(self, scope: Scope, request: str, status: int, seconds: float) -> None:
+    def _note(self, scope: Scope, asked: tuple[str, str], request: str, status: int, seconds: float) -> None:
+        method, path = asked
         route: Any = scope.get("route")
         template = str(getattr(route, "path", "other"))
-        known = scope["method"] if scope["method"] in {"GET", "POST", "DELETE", "HEAD", "OPTIONS"} else "other"
+        known = method if method in {"GET", "POST", "DELETE", "HEAD", "OPTIONS"} else "other"
         self._metrics.requests.labels(known, template, str(status)).inc()
         if not template.endswith("/events"):  # it lasts as long as somebody listens
             self._metrics.seconds.labels(template).observe(seconds)
         facts = {
             "request": request,
-            "method": scope["method"],
-            "path": scope["path"],
+            "method": method,
+            "path": path,
             "status": status,
             "ms": round(seconds * 1000, 1),
             "client": (scope.get("client") or ("",))[0],

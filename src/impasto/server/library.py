@@ -7,7 +7,6 @@ import json
 import re
 import threading
 import unicodedata
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -19,7 +18,6 @@ from impasto.server.pictures import Kind, Pictures
 
 _ID: Final = re.compile(r"[0-9a-f]{64}")
 _LONGEST_NAME: Final = 100
-_CHUNK: Final = 2**20
 
 
 @dataclass(frozen=True)
@@ -94,12 +92,6 @@ class Library:
             if self._store.stamp(file_key(sha256)) is None:
                 self._known.pop(sha256, None)
                 self._store.remove(_facts_key(sha256))
-
-    def chunks(self, key: str) -> Iterator[bytes]:
-        """The bytes of a file of the store, a piece at a time."""
-        with self._store.local(key) as path, path.open("rb") as file:
-            while piece := file.read(_CHUNK):
-                yield piece
 
     def _inspected(self, sha256: str, path: Path, name: str) -> Filed:
         found = self._pictures.inspect(path, name=name, max_pixels=self._limits.upload_pixels)

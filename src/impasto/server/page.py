@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from functools import partial
 from html import escape
 from importlib import resources
 from importlib.resources.abc import Traversable
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, FastAPI
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from fastapi import APIRouter, FastAPI, Header
+from starlette.responses import HTMLResponse, Response
 
 from impasto.server.journal import NOTHING
+from impasto.server.problems import Problem
+from impasto.server.sent_file import is_known
 
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' blob: data:; font-src 'self'; "
@@ -32,7 +35,7 @@ _TYPES: Final = {
     "webmanifest": "application/manifest+json",
     "txt": "text/plain; charset=utf-8",
 }
-_ABSENT: Final = "The studio page is not built into this copy of impasto; the API is described at /docs.\n"
+_ABSENT: Final = "the studio page is not built into this copy of impasto; the API is described at /docs"
 
 
 def page_routes(folder: Traversable | None = None) -> APIRouter:
@@ -76,12 +79,18 @@ def _listed(folder: Traversable, prefix: str) -> dict[str, Traversable]:
     return found
 
 
-def _sent(there: dict[str, Traversable], name: str) -> Response:
+def _sent(
+    there: dict[str, Traversable], name: str, if_none_match: Annotated[str | None, Header(max_length=1000)] = None
+) -> Response:
     if name not in there:
-        return PlainTextResponse(_ABSENT, 404)
+        raise Problem(404, "unknown", _ABSENT)
+    data = there[name].read_bytes()
     hashed = name.startswith("assets/")  # the build puts a hash of the contents into the name
     headers = {
         "Content-Security-Policy": _POLICY,
         "Cache-Control": "public, max-age=31536000, immutable" if hashed else "no-cache",
+        "ETag": f'"{hashlib.sha256(data).hexdigest()[:32]}"',
     }
-    return Response(there[name].read_bytes(), headers=headers, media_type=_TYPES[name.rpartition(".")[2]])
+    if is_known(if_none_match, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    return Response(data, headers=headers, media_type=_TYPES[name.rpartition(".")[2]])

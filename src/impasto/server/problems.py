@@ -89,12 +89,13 @@ def problem_of_validation(error: RequestValidationError) -> Problem:
     return Problem(422, "invalid_settings", without_paths(text)[:500], field=field[:100] or None)
 
 
-def problem_of_http(error: HTTPException, method: str, path: str) -> Problem:
-    """What clients are told of what the framework refuses."""
+def problem_of_http(error: HTTPException, method: str, path: str, *, allow: str = "") -> Problem:
+    """Return what clients are told of what the framework refuses; `allow`: the methods that the address answers to."""
     if isinstance(error, Problem):
         return error
     if error.status_code in {404, 405}:
-        return Problem(error.status_code, "unknown", f"there is no {method} {path[:200]} here; /docs lists what there is")
+        message = f"there is no {method} {path[:200]} here; /docs lists what there is"
+        return Problem(error.status_code, "unknown", message, headers=None if allow == "" else {"Allow": allow})
     code = _STATUS_CODES.get(error.status_code, "invalid_settings")
     return Problem(error.status_code, code, without_paths(str(error.detail))[:500], headers=error.headers)
 

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel
 
 from impasto.jobs import State
+
+PARTS: Final[dict[int | str, dict[str, Any]]] = {
+    206: {"description": "the part that Range asks for"},
+    304: {"description": "the client has the same bytes, by If-None-Match"},
+}
+"""How files answer besides 200."""
 
 
 class ErrorReply(BaseModel):

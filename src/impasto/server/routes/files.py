@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
-from starlette.concurrency import run_in_threadpool
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from impasto.jobs.store import file_key
-from impasto.server.derived import SIDES
+from impasto.server.derived import SIDES, fitting
 from impasto.server.describe import described_file
 from impasto.server.problems import Problem
-from impasto.server.replies import FileReply
+from impasto.server.replies import PARTS, FileReply
+from impasto.server.sent_file import SentFile
 from impasto.server.services import FileHash, Here
 from impasto.server.uploads import keep, read_form
 
@@ -42,18 +42,20 @@ async def send_files(request: Request, here: Here) -> list[FileReply]:
     async with read_form(request, here) as form:
         files = [upload for field, upload in form.files if field == "file"]
         if not files:
-            raise Problem(422, "invalid_settings", "the form has no file; send each as the field file", field="file")
+            raise Problem(
+                422, "invalid_settings", "the form has no file; send each as the field file, with a filename", field="file"
+            )
         return [described_file(await keep(upload, here)) for upload in files]
 
 
-@router.get("/files/{id}", response_class=Response)
-async def get_file(id: FileHash, here: Here) -> Response:  # noqa: A002 - the contract's word
+@router.get("/files/{id}", response_class=Response, responses=PARTS)
+def get_file(id: FileHash, here: Here) -> Response:  # noqa: A002 - the contract's word
     """The file as it was sent."""
-    filed = await run_in_threadpool(here.library.get, id)
-    headers = {"Cache-Control": FOREVER, "ETag": f'"{id}"', "Content-Length": str(filed.bytes)}
+    filed = here.library.get(id)
+    headers = {"Cache-Control": FOREVER}
     if filed.media not in _SHOWN:
         headers["Content-Disposition"] = "attachment"
-    return StreamingResponse(here.library.chunks(file_key(id)), headers=headers, media_type=filed.media)
+    return SentFile(here.store, file_key(id), tag=id, media_type=filed.media, headers=headers)
 
 
 @router.get("/files/{id}/thumbnail", response_class=Response)
@@ -64,4 +66,4 @@ def get_thumbnail(
 ) -> Response:
     """The picture in small, upright, as WebP."""
     data = here.derived.thumbnail(here.library.get(id), side)
-    return Response(data, headers={"Cache-Control": FOREVER}, media_type="image/webp")
+    return Response(data, headers={"Cache-Control": FOREVER, "ETag": f'"{id}-{fitting(side)}"'}, media_type="image/webp")

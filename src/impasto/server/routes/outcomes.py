@@ -7,15 +7,16 @@ from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Header, Query
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from impasto.errors import ImpastoError
 from impasto.jobs import Job
 from impasto.jobs.queue import Conflict
-from impasto.jobs.store import Missing, job_key
+from impasto.jobs.store import Folder, Missing, job_key
 from impasto.server.derived import SIDES
 from impasto.server.library import shown_name
-from impasto.server.replies import LossesReply
+from impasto.server.replies import PARTS, LossesReply
+from impasto.server.sent_file import SentFile, is_known
 from impasto.server.services import Here, JobId, Owner, Services
 from impasto.settings import Settings
 
@@ -63,7 +64,7 @@ def preview(
     if stamp is None:
         raise Missing("there is no picture of this job yet; wait for a preview event")
     headers = {"ETag": f'"{stamp}-{side}"', "Cache-Control": _CHANGES}
-    if if_none_match == headers["ETag"]:
+    if is_known(if_none_match, headers["ETag"]):
         return Response(status_code=304, headers=headers)
     if name == "preview.webp" and (side >= SIDES[-2] or job.state in _AT_WORK):
         data = here.store.read(job_key(id, name))  # small already, and soon another one
@@ -78,7 +79,7 @@ def _shown(here: Services, job: Job) -> str:
     return "result.png" if finished else "preview.webp"
 
 
-@router.get("/jobs/{id}/result", response_class=Response)
+@router.get("/jobs/{id}/result", response_class=Response, responses=PARTS)
 def result(
     id: JobId,  # noqa: A002 - the contract's word
     here: Here,
@@ -97,7 +98,11 @@ def result(
         key = here.derived.result(id, stamp, f".{format}", _quality(job))
     name = shown_name(f"{here.described(job).name}.{format}")
     headers = {"Cache-Control": _CHANGES, "Content-Disposition": _disposition(f"{name}.{format}", save=download)}
-    return StreamingResponse(here.library.chunks(key), headers=headers, media_type=_MEDIA[format])
+    # Made anew from the same result, another format's bytes may differ in their last bits, so each has a tag of its own.
+    tag = here.store.stamp(key)
+    if tag is None:
+        raise Missing("the result is not there any more; the job was deleted or goes on")
+    return SentFile(here.store, key, tag=tag, media_type=_MEDIA[format], headers=headers, dated=isinstance(here.store, Folder))
 
 
 @router.get("/jobs/{id}/manifest")

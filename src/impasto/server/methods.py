@@ -1,0 +1,59 @@
+"""Methods that follow from the routes: HEAD wherever there is GET, OPTIONS and 405 with all that an address answers to.
+
+An address with a slash at its end is the one without: a redirection would lose the scheme behind a proxy with TLS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from starlette.routing import BaseRoute, Match
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+class HeadAndSlash:
+    """Answers HEAD as GET without its body, and takes a slash from an address's end."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, as ASGI has it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if scope["path"] != "/":
+            scope["path"] = scope["path"].removesuffix("/")
+        if scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+        scope["method"], begun = "GET", False
+
+        async def head_only(message: Message) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                begun = True
+                await send(message)
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+        async def then_gone() -> Message:
+            # What would send a long body, or events without end, need not begin.
+            return {"type": "http.disconnect"} if begun else await receive()
+
+        await self._app(scope, then_gone, head_only)
+
+
+def allowed(routes: Iterable[BaseRoute], path: str) -> str:
+    """Return the value of the header Allow: all methods that an address answers to; empty where there is no such address."""
+    every = list(routes)
+    found = [
+        method
+        for method in _METHODS
+        if any(route.matches({"type": "http", "path": path, "method": method})[0] is Match.FULL for route in every)
+    ]
+    if not found:
+        return ""
+    return ", ".join([*found, *(["HEAD"] if "GET" in found else []), "OPTIONS"])
