@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,18 +11,21 @@ from typing import TYPE_CHECKING, Literal
 from impasto.cli.interrupts import interruptible
 from impasto.cli.options import INTERRUPTED
 from impasto.cli.progress import Progress
+from impasto.cli.streams import tell_result
 from impasto.errors import InvalidSettings
 from impasto.evaluate.allocator import keep_freed_memory
-from impasto.files import expanded
+from impasto.files import expanded, in_folder
 from impasto.ranks import asked_for
 from impasto.run import Run, losses_file, prepare
 from impasto.run.forecast import expected_facts, expected_line, original_line
+from impasto.run.inputs import Inputs
 from impasto.run.repeat import repeated
 from impasto.run.resume import resumed
 from impasto.run.styles import assembled
 from impasto.run.target import Target, check_apart, claim, default_picture
-from impasto.run.to_file import CHECKPOINT_EVERY_S, Outcome, ToFile
+from impasto.run.to_file import CHECKPOINT_EVERY_S, Outcome, ToFile, resume_command
 from impasto.settings import Settings
+from impasto.storage.text import to_json
 
 if TYPE_CHECKING:
     from impasto.run.together import Together
@@ -63,7 +65,7 @@ def drive_new(
     styles: Sequence[str],
     settings: Settings,
     *,
-    out: Path | None,
+    out: str | None,
     overwrite: bool,
     losses: Path | None,
     checkpoint_every_s: float | None,
@@ -84,8 +86,7 @@ def drive_new(
             losses_file.check(losses)
         inputs, settings = assembled(content, styles, settings, masks, style_masks, color_mask)
         run = prepare(settings, inputs, together=together)
-        name = default_picture(run.inputs, stem=stem) if out is None else expanded(out)
-        target = Target(name, overwrite, losses, settings.save_every is not None)
+        target = Target(_picture(run.inputs, out, stem=stem), overwrite, losses, settings.save_every is not None)
         every_s = CHECKPOINT_EVERY_S if checkpoint_every_s is None else checkpoint_every_s
         outcome = _make(run, caught, target, named_by_user=out is not None, every_s=every_s, shown=not (quiet or as_json))
     _report(outcome, quiet=quiet, as_json=as_json)
@@ -106,11 +107,17 @@ def drive_estimate(
     inputs, settings = assembled(content, styles, settings, masks, style_masks, color_mask)
     run = prepare(settings, inputs)
     if as_json:
-        print(json.dumps(expected_facts(run), ensure_ascii=False))
+        print(to_json(expected_facts(run)))
         return
     print(expected_line(run))
     if settings.size != "original":
         print(original_line(run))
+
+
+def _picture(inputs: Inputs, out: str | None, *, stem: str | None = None, suffix: str = ".png") -> Path:
+    """Return the picture's file: as `-o` says, or CONTENT_STYLE in the folder that it says, or in `output`."""
+    default = default_picture(inputs, stem=stem, suffix=suffix)
+    return default if out is None else in_folder(out, default.name)
 
 
 def _make(run: Run, caught: list[int], target: Target, *, named_by_user: bool, every_s: float, shown: bool) -> Outcome:
@@ -122,17 +129,19 @@ def _make(run: Run, caught: list[int], target: Target, *, named_by_user: bool, e
     ):
         progress.begin(run)
         if shown and not caught and run.together is None:
-            progress.say(expected_line(run))
+            progress.say(lambda: expected_line(run))
             if run.settings.size != "original":
-                progress.say(original_line(run))
+                progress.say(lambda: original_line(run))
         job = ToFile(run, claimed, checkpoint_every_s=every_s)
         outcome = job.make(stop=stopped(caught, run), on_step=progress.step, on_warning=progress.warn)
         progress.end(run)
     return outcome
 
 
-def drive_resumed(path: Path, *, shares: str | None, quiet: bool, as_json: bool) -> None:
-    """A run from its checkpoint."""
+def drive_resumed(
+    path: Path, *, out: str | None, overwrite: bool, record: bool, shares: str | None, quiet: bool, as_json: bool
+) -> None:
+    """Go on with a run from its checkpoint, and end it where it was to end or at `out`."""
     keep_freed_memory()
     with (
         interruptible() as caught,
@@ -140,10 +149,13 @@ def drive_resumed(path: Path, *, shares: str | None, quiet: bool, as_json: bool)
     ):
         if together is not None and not together.first:
             return
-        with resumed(path, together=together) as job, Progress(job.run.settings, shown=not (quiet or as_json)) as progress:
+        with (
+            resumed(path, out=out, overwrite=overwrite, record=record, together=together) as job,
+            Progress(job.run.settings, shown=not (quiet or as_json)) as progress,
+        ):
             progress.begin(job.run)
             if not (quiet or as_json or caught or together):
-                progress.say(expected_line(job.run))
+                progress.say(lambda: expected_line(job.run))
             outcome = job.make(stop=stopped(caught, job.run), on_step=progress.step, on_warning=progress.warn)
             progress.end(job.run)
     _report(outcome, quiet=quiet, as_json=as_json)
@@ -152,7 +164,7 @@ def drive_resumed(path: Path, *, shares: str | None, quiet: bool, as_json: bool)
 def drive_repeat(
     picture: Path,
     *,
-    out: Path | None,
+    out: str | None,
     content: str | None,
     styles: Sequence[str],
     start: str | None,
@@ -181,8 +193,7 @@ def drive_repeat(
         for line in differs:
             print(f"impasto: {line}", file=sys.stderr)
         suffix = ".png" if picture.suffix == ".json" else picture.suffix
-        name = default_picture(run.inputs, suffix=suffix) if out is None else expanded(out)
-        target = Target(name, overwrite, None, run.settings.save_every is not None)
+        target = Target(_picture(run.inputs, out, suffix=suffix), overwrite, None, run.settings.save_every is not None)
         outcome = _make(
             run, caught, target, named_by_user=out is not None, every_s=CHECKPOINT_EVERY_S, shown=not (quiet or as_json)
         )
@@ -197,15 +208,15 @@ def _report(outcome: Outcome, *, quiet: bool, as_json: bool) -> None:
             "checkpoint": None if outcome.checkpoint is None else str(outcome.checkpoint),
             "manifest": None if outcome.result is None else outcome.result.manifest,
         }
-        print(json.dumps(facts, ensure_ascii=False))
+        tell_result(to_json(facts))
     elif outcome.picture is not None:
-        print(outcome.picture)
+        tell_result(outcome.picture)
     if not outcome.finished:
-        if outcome.picture is None:
+        if outcome.picture is None or outcome.checkpoint is None:
             print("impasto: stopped before there was a picture", file=sys.stderr)
         else:
             print(
-                f"impasto: stopped; the picture so far is saved, continue with\n  impasto resume {outcome.checkpoint}",
+                f"impasto: stopped; the picture so far is saved, continue with\n  {resume_command(outcome.checkpoint)}",
                 file=sys.stderr,
             )
         sys.exit(INTERRUPTED)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from impasto.files import expanded
 from impasto.images import Picture, check_target, read, write
 from impasto.run import regions as found
 from impasto.run.target import FOLDER
+from impasto.storage.text import to_json
 from impasto.vgg import load
 
 
@@ -61,7 +61,7 @@ def _tell(masks: Tensor, picture: Picture, names: list[Path], label_map: Path | 
             {"mask": str(name), "share": float(mask.mean()), "color": "#" + "".join(f"{round(255 * float(c)):02x}" for c in mean)}
         )
     if as_json:
-        print(json.dumps({"map": None if label_map is None else str(label_map), "regions": rows}, ensure_ascii=False))
+        print(to_json({"map": None if label_map is None else str(label_map), "regions": rows}))
         return
     for row in rows:
         print(f"{row['share']:6.1%}  {row['color']}  {row['mask']}")

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from impasto.cli.interrupts import interruptible
 from impasto.cli.options import INTERRUPTED
+from impasto.cli.streams import tell_result
 from impasto.evaluate.allocator import keep_freed_memory
-from impasto.files import expanded
+from impasto.files import in_folder
 from impasto.images import write
 from impasto.run.sheet import Cell, plan
 from impasto.run.styles import assembled
 from impasto.run.target import Target, check_apart, claim, default_picture
 from impasto.settings import Settings
+from impasto.storage.text import shown, to_json
 
 
 def drive_sheet(
@@ -28,7 +28,7 @@ def drive_sheet(
     strengths: Sequence[float],
     scales: Sequence[float],
     losses: Sequence[str] = (),
-    out: Path | None,
+    out: str | None,
     overwrite: bool,
     quiet: bool,
     as_json: bool,
@@ -38,7 +38,8 @@ def drive_sheet(
     with interruptible() as caught:
         inputs, _ = assembled(content, styles, settings)
         sheet = plan(content, styles, settings, given, strengths=strengths, scales=scales, losses=losses)
-        name = default_picture(inputs, stem="sheet") if out is None else expanded(out)
+        name = default_picture(inputs, stem="sheet")
+        name = name if out is None else in_folder(out, name.name)
         target = Target(name, overwrite)
         check_apart(target, inputs)
         count = len(sheet.rows) * len(sheet.columns)
@@ -48,7 +49,7 @@ def drive_sheet(
             nonlocal done
             done += 1
             if not quiet and not as_json:
-                print(f"{done}/{count}  {cell.command}", file=sys.stderr)
+                print(f"{done}/{count}  {shown(cell.command)}", file=sys.stderr)
 
         with claim(target, named_by_user=out is not None, bits=settings.bits) as claimed:
             picture, whole = sheet.make(stop=lambda: bool(caught), on_cell=tell)
@@ -57,9 +58,9 @@ def drive_sheet(
     if as_json:
         commands = [[cell.command for cell in row] for row in sheet.cells]
         facts = {"picture": None if picture is None else str(claimed.picture), "finished": whole, "commands": commands}
-        print(json.dumps(facts | {"rows": list(sheet.rows), "columns": list(sheet.columns)}, ensure_ascii=False))
+        tell_result(to_json(facts | {"rows": list(sheet.rows), "columns": list(sheet.columns)}))
     elif picture is not None:
-        print(claimed.picture)
+        tell_result(claimed.picture)
     if not whole:
         print("impasto: stopped" + ("" if picture is None else "; grey fields are not made"), file=sys.stderr)
         sys.exit(INTERRUPTED)

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from impasto.cli.streams import tell_result
 from impasto.errors import InvalidSettings, OutputError
 from impasto.evaluate.allocator import keep_freed_memory
-from impasto.files import check_place, expanded, put
+from impasto.files import check_place, in_folder, put
 from impasto.losses.styles import KIND_OF
 from impasto.presets import resolve
 from impasto.run.inputs import read_input
 from impasto.run.make_style import made_style
 from impasto.run.style_file import SUFFIX, kinds_for, read_style
 from impasto.run.styles import unfold
+from impasto.storage.text import to_json
 from impasto.vgg import load
 
 
 def drive_make(
     sources: Sequence[str],
-    out: Path,
+    out: str,
     *,
     losses: Sequence[str],
     layers: Sequence[str],
@@ -31,7 +32,7 @@ def drive_make(
 ) -> None:
     """Reads, measures, writes."""
     keep_freed_memory()
-    target = expanded(out)
+    target = in_folder(out, f"{Path(sources[0].rstrip('/')).stem}{SUFFIX}")
     if target.suffix.lower() != SUFFIX:
         raise InvalidSettings(f"a style file's name ends in {SUFFIX}, got {out}; use -o {target.with_suffix(SUFFIX).name}")
     settings = resolve({"pooling": pooling, "network": network})
@@ -44,7 +45,7 @@ def drive_make(
     vgg = load(settings.network, pooling=settings.pooling)
     encoded = made_style(found, vgg, layers=layers, kinds=kinds, weights=unfolded.settings.style_weights)
     put(target, encoded, existing="replace" if overwrite else "keep")
-    print(target if quiet else f"{target}  {len(encoded) / 1e6:.1f} MB")
+    tell_result(target if quiet else f"{target}  {len(encoded) / 1e6:.1f} MB")
 
 
 def drive_show(file: str, *, as_json: bool) -> None:
@@ -52,7 +53,7 @@ def drive_show(file: str, *, as_json: bool) -> None:
     style = read_style(file)
     facts = style.facts
     if as_json:
-        print(json.dumps(facts, ensure_ascii=False))
+        print(to_json(facts))
         return
     for picture in facts["pictures"]:
         size = f"{picture['width']}x{picture['height']}"

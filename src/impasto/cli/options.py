@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -34,11 +33,12 @@ Shares = Annotated[
     ),
 ]
 Out = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "-o",
         "--out",
-        help="the picture to write [dim]\\[default: output/CONTENT_STYLE.png][/dim]",
+        help="the picture to write, or a folder for it [dim]\\[default: output/CONTENT_STYLE.png][/dim]",
+        metavar="FILE|FOLDER",
         show_default=False,
     ),
 ]

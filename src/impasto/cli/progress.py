@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Callable
 from types import TracebackType
 
 from rich.console import Console
@@ -15,6 +17,7 @@ from impasto.run import Run, Step
 from impasto.run.masks import stretched
 from impasto.run.styles import finer_strokes
 from impasto.settings import Settings
+from impasto.storage.text import shown
 
 
 class Progress:
@@ -36,19 +39,24 @@ class Progress:
         self._task = self._bar.add_task("preparing", total=None, losses="", left="")
 
     def __enter__(self) -> Progress:
-        self._bar.start()
+        with contextlib.suppress(RuntimeError):  # no thread can be started that would draw it; the lines are there without
+            self._bar.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._bar.stop()
 
-    def say(self, text: str) -> None:
-        """One line above the bar."""
-        self._console.print(text, soft_wrap=not self._console.is_terminal)
+    def say(self, text: str | Callable[[], str]) -> None:
+        """Print one line above the bar, given as text or as what makes it; a line that cannot be made is not printed."""
+        if self._console.quiet:
+            return
+        with contextlib.suppress(Exception):
+            line = text if isinstance(text, str) else text()
+            self._console.print(line, soft_wrap=not self._console.is_terminal)
 
     def warn(self, text: str) -> None:
-        """One line about what went wrong on the way, shown even to those who asked for quiet."""
-        print(f"impasto: {text}", file=sys.stderr)
+        """Print one line about what went wrong on the way, even for those who asked for quiet."""
+        print(f"impasto: {shown(text)}", file=sys.stderr)
 
     def end(self, run: Run) -> None:
         """What came out."""
@@ -61,13 +69,15 @@ class Progress:
         sizes = " → ".join(f"{level.size[1]}x{level.size[0]}" for level in run.levels)
         names = [style.name for style in run.inputs.styles]
         more = f" and {len(names) - 3} more" if len(names) > 4 else ""
-        styles = escape(" + ".join(names[:3] if more else names) + more)
-        content = escape(run.inputs.content.name)
+        styles = escape(shown(" + ".join(names[:3] if more else names) + more))
+        content = escape(shown(run.inputs.content.name))
         self.say(f"[bold]{content}[/bold] in the style of [bold]{styles}[/bold]: {sizes} px on {run.vgg.device}")
         for name, finer in finer_strokes(run.settings, run.inputs.styles, max(run.levels[-1].size)):
-            self.say(f"{escape(name)} is too small for this size: its strokes will be {finer:.1f} times finer than asked for")
+            self.say(
+                f"{escape(shown(name))} is too small for this size: its strokes will be {finer:.1f} times finer than asked for"
+            )
         for name, sizes in stretched(run.inputs):
-            self.say(f"the mask {escape(name)} is stretched: it is {escape(sizes)}")
+            self.say(f"the mask {escape(shown(name))} is stretched: it is {escape(shown(sizes))}")
 
     def step(self, step: Step) -> None:
         """One evaluation."""

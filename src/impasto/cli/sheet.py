@@ -58,7 +58,7 @@ def sheet(
     strengths: str,
     style_scales: str,
     style_losses: str | None,
-    out: Path | None,
+    out: str | None,
     settings_file: Path | None,
     overwrite: bool,
     quiet: bool,

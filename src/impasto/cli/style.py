@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,7 +23,12 @@ def make(
             show_default=False,
         ),
     ],
-    out: Annotated[Path, typer.Option("-o", "--out", help="the file to write, NAME.style", show_default=False)],
+    out: Annotated[
+        str,
+        typer.Option(
+            "-o", "--out", help="the file to write, NAME.style, or a folder for it", metavar="FILE|FOLDER", show_default=False
+        ),
+    ],
     losses: Annotated[
         str, typer.Option("--for", help="the style losses that it can be used with", metavar="LOSS,…")
     ] = "gram,centered,moments",

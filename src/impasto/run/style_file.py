@@ -29,6 +29,7 @@ from impasto.files import expanded
 from impasto.images import Picture
 from impasto.losses.styles import KIND_OF, Kind, Loss, mixed
 from impasto.objective import Known
+from impasto.storage.text import to_json
 from impasto.vgg import Vgg
 
 SUFFIX: Final = ".style"
@@ -194,7 +195,7 @@ def encoded_style(statistics: Mapping[tuple[Kind, int, str], Tensor], facts: Map
     }
     # The format comes first, so that the file is known by its first bytes.
     whole = {"format": FORMAT, "impasto": __version__, **facts}
-    encoded: bytes = save(tensors, {"style": json.dumps(whole, ensure_ascii=False)})
+    encoded: bytes = save(tensors, {"style": to_json(whole)})
     return encoded
 
 
