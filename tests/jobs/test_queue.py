@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.jobs.conftest import small_request
 
-from impasto.errors import InvalidSettings, Unavailable
+from impasto.errors import InputError, InvalidSettings, Unavailable
 from impasto.jobs import Queue, Request, Store
 from impasto.jobs.job import Progress
 from impasto.jobs.queue import Conflict, UnknownJob
@@ -119,6 +119,24 @@ def test_a_database_that_is_gone_is_said_and_survived(store: Store, tmp_path: Pa
     away.rename(database)
     assert len(queue.jobs()) == 1
     queue.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "kind"), [("postgresql://ann:secret@127.0.0.1:1/x", Unavailable), ("postgresql://ann:secret@host:abc/x", InputError)]
+)
+def test_a_database_that_cannot_be_used_is_named_in_one_line_without_its_password(
+    store: Store, url: str, kind: type[Exception]
+) -> None:
+    with pytest.raises(kind) as caught:
+        Queue(store, url)
+    assert url.replace(":secret", "") in str(caught.value)
+    assert "secret" not in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_names_that_are_no_utf_8_survive_the_queue(queue: Queue, request_: Request) -> None:
+    odd = "caf\udce9.safetensors"
+    request = request_.model_copy(update={"settings": {**request_.settings, "network": odd}})
+    assert queue.get(queue.submit(request).id).request == request
 
 
 def test_nothing_here_loads_torch(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from impasto.errors import OutputError
+from impasto.errors import InputError, OutputError
 from impasto.jobs import Store, open_store
-from impasto.jobs.store import Missing, file_key, keep_file
+from impasto.jobs.store import Missing, file_key, first_line, keep_file, plain_url
 
 
 @pytest.fixture(params=["folder", "memory"])
@@ -55,3 +55,19 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError):
         open_store(tmp_path / "file" / "data")
+
+
+@pytest.mark.parametrize(
+    "location", ["ftp://ann:secret@nowhere.invalid/x", "nonsense://ann:secret@host/x", "sftp://ann:secret@127.0.0.1:1/x"]
+)
+def test_a_location_that_cannot_be_used_is_named_in_one_line_without_its_password(location: str) -> None:
+    with pytest.raises(InputError) as caught:
+        open_store(location).write("files/ab/x", b"")
+    assert location.replace(":secret", "") in str(caught.value)
+    assert "secret" not in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_passwords_of_urls_are_not_shown() -> None:
+    assert plain_url("ftp://ann:se@cr/et@host/folder?key=1") == "ftp://ann@host/folder"
+    assert plain_url("s3://bucket/a@b:c") == "s3://bucket/a@b:c"
+    assert first_line(ValueError("(psycopg.Error) no postgresql://ann:secret@host/x\nmore")) == "no postgresql://ann@host/x"

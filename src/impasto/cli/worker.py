@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import socket
-from typing import Annotated
+import sys
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from impasto.cli.loading import loading
+from impasto.errors import Unavailable
+
+if TYPE_CHECKING:
+    from impasto.jobs.worker import Worker
 
 _DATA = Annotated[str | None, typer.Option("--data", help="the data location: a folder or an fsspec URL", show_default=False)]
 _DATABASE = Annotated[
@@ -37,16 +43,34 @@ def worker(
 
     impasto worker --database postgresql://user:password@host/impasto --data s3://bucket/impasto
     """
-    from impasto.jobs.database import database_url
     from impasto.jobs.log import log_to_stderr
+    from impasto.jobs.worker_process import READY, TRY_AGAIN
+
+    log_to_stderr(as_json=json_log, level="INFO" if parent is None or json_log else "WARNING")
+
+    def say_ready() -> None:
+        if parent is not None:
+            with contextlib.suppress(OSError):
+                os.write(1, READY + b"\n")
+
+    try:
+        made = _made(data, database, name=name, parent=parent, segment_s=checkpoint_every)
+        made.run(until_idle=until_idle, on_ready=say_ready)
+    except Unavailable as error:
+        if parent is None:
+            raise
+        print(f"impasto: {error}", file=sys.stderr)
+        sys.exit(TRY_AGAIN)
+
+
+def _made(data: str | None, database: str | None, *, name: str | None, parent: int | None, segment_s: float) -> Worker:
+    from impasto.jobs.database import database_url
     from impasto.jobs.place import default_place
     from impasto.jobs.store import open_store
 
-    log_to_stderr(as_json=json_log, level="INFO" if parent is None or json_log else "WARNING")
     store = open_store(default_place() if data is None else data)
     url = database_url(store, database)
     with loading():
         from impasto.jobs.worker import Worker
     unique = f"{socket.gethostname().partition('.')[0]}-{os.getpid()}-{secrets.token_hex(3)}"
-    made = Worker(store, url, name=unique if name is None else name, parent=parent, segment_s=checkpoint_every)
-    made.run(until_idle=until_idle)
+    return Worker(store, url, name=unique if name is None else name, parent=parent, segment_s=segment_s)

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Final
 
 import dbos
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from impasto.errors import InputError
-from impasto.jobs.store import Folder, Store
+from impasto.errors import InputError, Unavailable
+from impasto.jobs.store import Folder, Store, first_line, plain_url
+from impasto.storage.text import shown
 
 APPLICATION: Final = "impasto"
 QUEUE: Final = "pictures"
@@ -33,7 +35,12 @@ def database_url(store: Store, given: str | None) -> str:
 
 
 def prepared(url: str) -> dbos.DBOSClient:
-    """A client of the database, its tables and the queue made where they are missing."""
+    """Return a client of the database; its tables and the queue are made where they are missing.
+
+    Raises:
+        InputError: The URL names no database that can be used.
+        Unavailable: It does not answer.
+    """
     logging.getLogger("dbos").setLevel(logging.ERROR)
     if url.startswith("sqlite:///"):
         # Readers and a writer at once; the file remembers it.
@@ -43,14 +50,19 @@ def prepared(url: str) -> dbos.DBOSClient:
                 connection.execute("PRAGMA journal_mode=WAL")
             connection.close()
         except sqlite3.Error as error:
-            raise InputError(f"{file} cannot be used as a queue: {error}; name another file, or remove it") from None
-    dbos.DBOS.migrate(url)
-    client = dbos.DBOSClient(
-        system_database_url=url,
-        application_name=APPLICATION,
-        retry_connection_errors=False,
-        lazy=True,
-        system_database_pool_size=8,
-    )
-    client.register_queue(QUEUE, worker_concurrency=1, polling_interval_sec=0.5)
+            raise InputError(f"{shown(file)} cannot be used as a queue: {error}; name another file, or remove it") from None
+    try:
+        dbos.DBOS.migrate(url)
+        client = dbos.DBOSClient(
+            system_database_url=url,
+            application_name=APPLICATION,
+            retry_connection_errors=False,
+            lazy=True,
+            system_database_pool_size=8,
+        )
+        client.register_queue(QUEUE, worker_concurrency=1, polling_interval_sec=0.5)
+    except (ArgumentError, ValueError) as error:
+        raise InputError(f"the queue's database {plain_url(url)} cannot be used: {first_line(error)}") from None
+    except (SQLAlchemyError, OSError) as error:
+        raise Unavailable(f"the queue's database {plain_url(url)} does not answer: {first_line(error)}") from None
     return client

@@ -7,6 +7,8 @@ import logging
 from datetime import UTC, datetime
 from typing import Final
 
+from impasto.storage.text import valid
+
 _OWN: Final = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName", "color_message"}
 
 
@@ -21,7 +23,7 @@ class _Json(logging.Formatter):
         }
         if record.exc_info:
             facts["exception"] = self.formatException(record.exc_info)
-        return json.dumps(facts, ensure_ascii=False, default=str)
+        return valid(json.dumps(facts, ensure_ascii=False, default=str))
 
 
 def log_to_stderr(*, as_json: bool, level: str = "INFO") -> None:

@@ -62,7 +62,7 @@ class Queue:
         self.database = database_url(store, database)
         self._client = answered(lambda: prepared(self.database))
         # The databases that ever had jobs here, by their hashes: URLs may hold passwords.
-        self._mark = hashlib.sha256(self.database.encode()).hexdigest()[:16]
+        self._mark = hashlib.sha256(self.database.encode("utf-8", "surrogateescape")).hexdigest()[:16]
         if isinstance(store, Folder):
             store.write(f"databases/{self._mark}", b"")
         self._file = Path(self.database.removeprefix("sqlite:///")) if self.database.startswith("sqlite:///") else None
@@ -114,7 +114,7 @@ class Queue:
             "authenticated_user": owner,
             "attributes": {"hold": None, "active": None, "facts": dict(facts or {})},
         }
-        answered(lambda: self._client.enqueue(options, request.model_dump_json()))
+        answered(lambda: self._client.enqueue(options, request.text()))
         (made,) = self.find([job])
         if made.request.digest() != request.digest():
             raise Conflict(f"the id {job} is that of another job; use another idempotency key for another picture")
@@ -204,7 +204,7 @@ class Queue:
         rows = answered(lambda: self._client.list_workflows(name=WORKFLOW, load_output=False))
         try:
             given = [{"args": ()} if row.input is None else row.input for row in rows]
-            requests = [Request.model_validate_json(one["args"][0]) for one in given]
+            requests = [Request.from_text(one["args"][0]) for one in given]
         except (ValueError, TypeError, LookupError) as error:
             raise Unavailable(f"a job's request cannot be read: {error}") from None
         return {ref.sha256 for request in requests for _, ref in request.roles()}
@@ -299,7 +299,7 @@ class Queue:
         return Job(
             row.workflow_id,
             state,
-            Request.model_validate_json(inputs[0]),
+            Request.from_text(inputs[0]),
             _time(row.created_at) or datetime.now(UTC),
             started=_time(row.dequeued_at),
             ended=None if state in {"queued", "running"} else _time(row.completed_at),

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from impasto import presets
 from impasto.errors import InvalidSettings
 from impasto.settings import Settings, check_counts
+from impasto.storage.text import to_json
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -81,6 +82,16 @@ class Request(BaseModel):
                 yield f"style_mask.{at}", style.style_mask
         if self.color_mask is not None:
             yield "color_mask", self.color_mask
+
+    def text(self) -> str:
+        """Return the request as JSON, from which `from_text` makes it again; names that are no UTF-8 survive."""
+        return to_json(self.model_dump(mode="json"))
+
+    @classmethod
+    def from_text(cls, text: str) -> Request:
+        """Return the request that `text` wrote.  Raises ValueError."""
+        # Not by pydantic's own parser, which takes no lone surrogates.
+        return cls.model_validate(json.loads(text))
 
     def digest(self) -> str:
         """The hash of all that the picture depends on: its files' bytes and its resolved settings, not what they are called."""

@@ -19,6 +19,7 @@ from typing import Any, Final, Protocol
 
 from impasto.errors import InputError, OutputError, Unavailable
 from impasto.files import expanded, make_folder, output_error, put, put_by
+from impasto.storage.text import shown
 
 _KEY: Final = re.compile(r"[a-z]+(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+")
 
@@ -87,6 +88,24 @@ def file_key(sha256: str) -> str:
 def job_key(job: str, name: str = "") -> str:
     """Where a job keeps a file; without a name its folder."""
     return f"jobs/{job}/{name}".rstrip("/")
+
+
+def plain_url(url: str) -> str:
+    """Return a URL as it may be shown: without a password, or what is no printable character.
+
+    >>> plain_url("ftp://ann:secret@host/folder?password=secret")
+    'ftp://ann@host/folder'
+    """
+    scheme, separator, rest = url.partition("://")
+    place = re.sub(r"^([^:/@]*):.*@", r"\1@", rest.partition("?")[0])
+    return shown(f"{scheme}{separator}{place}")
+
+
+def first_line(error: Exception) -> str:
+    """Return what an error of a library says, in one line; passwords in URLs are left out."""
+    text = str(error.strerror if isinstance(error, OSError) and error.strerror else error).strip()
+    line = re.sub(r"^\([\w.]+\) ", "", text.splitlines()[0]) if text else type(error).__name__
+    return shown(re.sub(r"(\w://[^\s:/@]+):[^\s@]+@", r"\1@", line))
 
 
 def keep_file(store: Store, data: bytes) -> str:
@@ -232,17 +251,21 @@ class Remote:
     """A store anywhere that fsspec reaches."""
 
     def __init__(self, url: str) -> None:
+        self._shown = plain_url(url)
         try:
             import fsspec
 
             self._system, self._root = fsspec.core.url_to_fs(url, use_listings_cache=False)
-        except (ImportError, ValueError) as error:
-            raise InputError(f"the data location {url} cannot be used: {error}") from None
+        except ImportError as error:
+            needed = " (for S3: pip install 'impasto[s3]')" if url.startswith("s3") else ""
+            raise InputError(f"the data location {self._shown} cannot be used: {first_line(error)}{needed}") from None
+        except Exception as error:  # every provider has its own, and some connect at once
+            raise InputError(f"the data location {self._shown} cannot be used: {first_line(error)}") from None
         self._url = url
         protocol = self._system.protocol
         self._objects = not _OBJECTS.isdisjoint({protocol} if isinstance(protocol, str) else protocol)
         if self._objects and not self._root.partition("/")[0]:
-            raise InputError(f"the data location {url} names no bucket; give one as s3://bucket/folder")
+            raise InputError(f"the data location {self._shown} names no bucket; give one as s3://bucket/folder")
 
     @property
     def url(self) -> str:
@@ -263,18 +286,18 @@ class Remote:
         try:
             yield
         except FileNotFoundError as error:
-            raise OutputError(f"nothing can be written to {self._url}: {error}") from None
+            raise OutputError(f"nothing can be written to {self._shown}: {first_line(error)}") from None
 
     @contextlib.contextmanager
     def _words(self, key: str) -> Iterator[None]:
         try:
             yield
         except FileNotFoundError:
-            raise Missing(f"there is no {key} in {self._url}") from None
+            raise Missing(f"there is no {key} in {self._shown}") from None
         except (OutputError, Missing):
             raise
         except Exception as error:  # every provider has its own
-            raise OutputError(f"{self._url}/{key}: {type(error).__name__}: {error}") from None
+            raise OutputError(f"{self._shown}/{key}: {type(error).__name__}: {first_line(error)}") from None
 
     def read(self, key: str) -> bytes:
         """As Store.read."""

@@ -13,15 +13,16 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from types import FrameType
 from typing import Any, Final
 
 from dbos import DBOS
 from dbos import error as dbos_errors
+from sqlalchemy.exc import SQLAlchemyError
 
-from impasto.errors import ImpastoError
+from impasto.errors import ImpastoError, Unavailable
 from impasto.evaluate.allocator import keep_freed_memory
 from impasto.jobs.database import APPLICATION, QUEUE, VERSION, WORKFLOW, prepared
 from impasto.jobs.painter import SEGMENT_S, Painter, Passing
@@ -31,6 +32,10 @@ from impasto.jobs.store import Store
 from impasto.jobs.workers import BEAT_S, DEAD_AFTER_S, Watch, beat, leave
 
 POLL_S: Final = 0.7
+_TWICE_ENDS: Final = ("SIGTERM", "SIGINT")
+_POLITE: Final = (*_TWICE_ENDS, "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU")
+"""Signals that ask for an end: a closed terminal, a batch system's announcement, a processor's time that is used up."""
+
 log = logging.getLogger("impasto.worker")
 
 
@@ -53,9 +58,14 @@ class Worker:
         self._to_pause: set[str] = set()
         self._client = answered(lambda: prepared(database))
 
-    def run(self, *, until_idle: bool = False) -> None:
-        """Until SIGTERM or SIGINT (or its parent's end); `until_idle`: or until nothing waits and nothing is at work."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+    def run(self, *, until_idle: bool = False, on_ready: Callable[[], object] = lambda: None) -> None:
+        """Work until a signal asks for an end (or the parent ends).
+
+        Args:
+            until_idle: Or until nothing waits and nothing is at work.
+            on_ready: Called once, when everything that a worker needs has started.
+        """
+        for number in _taken():
             signal.signal(number, self._asked_to_stop)
         keep_freed_memory()
         self._painter.sweep()
@@ -65,6 +75,7 @@ class Worker:
         beats = threading.Thread(target=self._beat, daemon=True)
         beats.start()
         log.info("worker %s is ready", self._name)
+        on_ready()
         try:
             while not self._stopping.is_set():
                 try:
@@ -90,7 +101,9 @@ class Worker:
     def _asked_to_stop(self, number: int, frame: FrameType | None) -> None:
         del frame
         self._stopping.set()
-        signal.signal(number, signal.SIG_DFL)  # a second one ends it at once
+        # A second one ends it at once; but a closing terminal sends SIGHUP twice, and SIGXCPU comes every second.
+        again = signal.Signals(number).name in _TWICE_ENDS
+        signal.signal(number, signal.SIG_DFL if again else signal.SIG_IGN)
 
     def _launch(self) -> None:
         logging.getLogger("dbos").setLevel(logging.CRITICAL)
@@ -105,8 +118,12 @@ class Worker:
             }
         )
         self._register()
-        DBOS.launch()
-        DBOS.register_queue(QUEUE, worker_concurrency=1, polling_interval_sec=0.3)
+        try:
+            DBOS.launch()
+            DBOS.register_queue(QUEUE, worker_concurrency=1, polling_interval_sec=0.3)
+        except SQLAlchemyError as error:
+            log.warning("the database does not answer: %s", str(error).partition("\n")[0])
+            raise Unavailable("the queue's database does not answer; try again in a moment") from None
 
     def _register(self) -> None:
         steps: dict[str, Any] = {"retries_allowed": True, "interval_seconds": 1.0, "max_attempts": 6, "backoff_rate": 2.0}
@@ -114,13 +131,13 @@ class Worker:
 
         @DBOS.step(name="segment", **steps)
         def segment(job: str, request: str) -> dict[str, Any]:
-            wanted = Request.model_validate_json(request)
+            wanted = Request.from_text(request)
             stopped, mine = self._stop(job), lambda: self._is_mine(job, "PENDING", "CANCELLED")
             return self._held(lambda: self._painter.segment(job, wanted, stopped=stopped, mine=mine))
 
         @DBOS.step(name="finish", **steps)
         def finish(job: str, request: str) -> dict[str, Any]:
-            wanted = Request.model_validate_json(request)
+            wanted = Request.from_text(request)
             return self._held(lambda: self._painter.finish(job, wanted))
 
         @DBOS.step(name="tidy")
@@ -158,7 +175,7 @@ class Worker:
                             self._client.cancel_workflow(job)
             except BaseException:
                 # Cancelled, maybe between two segments; or another worker has it.
-                wanted = Request.model_validate_json(request)
+                wanted = Request.from_text(request)
                 self._held(lambda: self._painter.put_away(job, wanted, mine=self._is_mine(job, "CANCELLED")))
                 raise
             finally:
@@ -258,3 +275,11 @@ class Worker:
             )
         except Exception:
             return False
+
+
+def _taken() -> Iterator[int]:
+    """The signals that this worker obeys: not those that it was started to ignore, as by `nohup`; but SIGTERM always."""
+    for name in _POLITE:
+        number = getattr(signal, name, None)
+        if number is not None and (name in _TWICE_ENDS or signal.getsignal(number) is not signal.SIG_IGN):
+            yield number
