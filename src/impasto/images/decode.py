@@ -14,14 +14,21 @@ from typing import Final
 from PIL import Image, UnidentifiedImageError
 
 from impasto.images.color_space import color_space_of
-from impasto.images.deep import from_heif, from_png, from_tiff
+from impasto.images.heif import from_avif, from_heif
+from impasto.images.jpeg import from_jpeg
+from impasto.images.kinds import RAW, is_raw, seeming
 from impasto.images.pillow import from_pillow
+from impasto.images.png import from_png
 from impasto.images.raster import NPY_MAGIC, Raster, TooManyPixels, Undecodable, from_npy
+from impasto.images.tiff import from_tiff
+from impasto.images.webp import from_webp
 
-SUPPORTED: Final = "PNG, JPEG, WebP, TIFF, BMP, GIF, HEIC, AVIF"
-
+_LOGS: Final = ("tifffile", "PIL.TiffImagePlugin", "PIL.PngImagePlugin", "PIL.Image", "PIL.ImageFile")
 _ALONE: Final = threading.Lock()
 _AGAIN: Final = "copy or download it again"
+_UNKNOWN: Final = re.compile(
+    r"(?i)unsupported|not supported|not implemented|cannot handle|unknown (?:mode|codec|compression|pixel)"
+)
 
 
 @contextlib.contextmanager
@@ -31,12 +38,14 @@ def guarded(*, max_pixels: int) -> Iterator[None]:
     Pillow's limit, warning filters and loggers belong to the whole process, so one reader at a time
     changes them, and puts them back.
     """
-    log = logging.getLogger("tifffile")
+    logs = [logging.getLogger(name) for name in _LOGS]
     with _ALONE, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        limit, silent = Image.MAX_IMAGE_PIXELS, log.disabled
+        limit, silent = Image.MAX_IMAGE_PIXELS, [log.disabled for log in logs]
         # Pillow stops at twice this number; WebP takes memory for its canvas before its size can be asked.
-        Image.MAX_IMAGE_PIXELS, log.disabled = (max_pixels + 1) // 2, True
+        Image.MAX_IMAGE_PIXELS = (max_pixels + 1) // 2
+        for log in logs:
+            log.disabled = True
         try:
             yield
         except (TooManyPixels, Undecodable):
@@ -46,27 +55,41 @@ def guarded(*, max_pixels: int) -> Iterator[None]:
             raise TooManyPixels(f"{int(pixels[0]):,} pixels" if pixels is not None else "more pixels") from None
         except MemoryError:
             raise TooManyPixels("more pixels than memory holds") from None
-        except UnidentifiedImageError:
-            raise Undecodable(f"the beginning is damaged; {_AGAIN}") from None
         except Exception as error:
             # Decoders raise anything on damaged files: struct.error, SyntaxError, KeyError, their own kinds.
-            raise Undecodable(f"damaged or incomplete ({_one_line(error)}); {_AGAIN}") from None
+            raise Undecodable(_in_words(error)) from None
         finally:
-            Image.MAX_IMAGE_PIXELS, log.disabled = limit, silent
+            Image.MAX_IMAGE_PIXELS = limit
+            for log, before in zip(logs, silent, strict=True):
+                log.disabled = before
 
 
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text[:120].rstrip(".") if text != "" else type(error).__name__
+def _in_words(error: Exception) -> str:
+    """What a decoder found wrong: a kind that it does not know, or damage."""
+    if isinstance(error, UnidentifiedImageError):
+        return f"the beginning is damaged; {_AGAIN}"
+    text = " ".join(str(error).split())[:120].rstrip(".")
+    if isinstance(error, NotImplementedError) or _UNKNOWN.search(text) is not None:
+        return f"it is of a kind that is not supported, or damaged ({text}); save it again as PNG"
+    return f"damaged or incomplete ({text if text != '' else type(error).__name__}); {_AGAIN}"
 
 
 def decode(data: bytes, *, max_pixels: int) -> Raster:
-    """The picture in a file's bytes (.npy too).  Raises TooManyPixels, or Undecodable with the reason."""
-    decoder = _decoder(data)
-    if decoder is None:
-        raise Undecodable(f"{_kind(data)} is not one of {SUPPORTED}; convert it to PNG")
+    """Return the picture in a file's bytes, .npy too.
+
+    Raises:
+        TooManyPixels: The header promises more than max_pixels.
+        Undecodable: It is another kind of file, of a kind that is not supported, or damaged; the message says which.
+    """
+    # Scripts that send pictures may print a mark or empty lines before them.
+    data = data.lstrip(b"\xef\xbb\xbf\r\n\t ")
+    if is_raw(data):
+        raise Undecodable(RAW)
+    name = format_of(data)
+    if name is None:
+        raise Undecodable(seeming(data))
     with guarded(max_pixels=max_pixels):
-        return decoder(data, max_pixels=max_pixels)
+        return _DECODERS[name](data, max_pixels=max_pixels)
 
 
 def format_of(data: bytes) -> str | None:
@@ -87,38 +110,22 @@ _MAGIC: Final = {
 }
 
 
-def _decoder(data: bytes) -> Callable[..., Raster] | None:
-    name = format_of(data)
-    own: dict[str, Callable[..., Raster]] = {
-        "PNG": from_png,
-        "TIFF": from_tiff,
-        "HEIF": from_heif,
-        "NPY": from_npy,
-    }
-    if name is None or name in own:
-        return None if name is None else own[name]
-
-    def by_pillow(data: bytes, *, max_pixels: int) -> Raster:
+def _by_pillow(name: str) -> Callable[..., Raster]:
+    def decoder(data: bytes, *, max_pixels: int) -> Raster:
         with Image.open(io.BytesIO(data), formats=[name]) as image:
             return from_pillow(image, max_pixels=max_pixels, space=color_space_of(data, name))
 
-    return by_pillow
+    return decoder
 
 
-def _kind(data: bytes) -> str:
-    """What a file that is no picture seems to be."""
-    start = data[:512].lstrip().lower()
-    named = {
-        b"<svg": "SVG",
-        b"%pdf": "PDF",
-        b"<!doctype html": "a web page",
-        b"<html": "a web page",
-        b"8bps": "PSD",
-    }
-    for magic, name in named.items():
-        if start.startswith(magic) or (name == "SVG" and magic in start):
-            return name
-    with contextlib.suppress(UnicodeDecodeError):
-        data[:64].decode("ascii")
-        return "text"
-    return "this kind of file"
+_DECODERS: Final[dict[str, Callable[..., Raster]]] = {
+    "PNG": from_png,
+    "JPEG": from_jpeg,
+    "WEBP": from_webp,
+    "TIFF": from_tiff,
+    "BMP": _by_pillow("BMP"),
+    "GIF": _by_pillow("GIF"),
+    "AVIF": from_avif,
+    "HEIF": from_heif,
+    "NPY": from_npy,
+}

@@ -4,43 +4,36 @@ from __future__ import annotations
 
 import numpy as np
 from PIL import Image
-from PIL.ExifTags import Base
 
 from impasto.images.bands import bands
 from impasto.images.color import image_to_srgb
 from impasto.images.color_space import ColorSpace, color_space_of_image
-from impasto.images.raster import Raster, Undecodable, check_size, to_be_turned, turned, unit_floats, usable_dpi
+from impasto.images.exif import Exif, exif_of_image
+from impasto.images.raster import Raster, Undecodable, check_size, to_be_turned, turned, unit_floats
 
 
-def from_pillow(image: Image.Image, *, max_pixels: int, space: ColorSpace | None = None) -> Raster:
-    """The first frame of an image, opened but not necessarily decoded.
+def from_pillow(image: Image.Image, *, max_pixels: int, space: ColorSpace | None = None, exif: Exif | None = None) -> Raster:
+    """Return the first frame of an image that is opened, but not necessarily decoded.
 
-    Without `space`, the image's colours are as its `info` states them.
+    Args:
+        image: Of any mode.
+        max_pixels: Its header is checked against this before anything is decoded.
+        space: What the file says about its colours; without it, what the image's `info` says.
+        exif: What the file says about orientation and resolution; without it, what the image says.
 
-    Raises TooManyPixels from the header, before decoding; Undecodable; what Pillow raises on damaged files.
+    Raises:
+        TooManyPixels: It has more than max_pixels.
+        Undecodable: It holds nothing, or numbers that mean no colour.
+        Exception: Whatever Pillow raises on damaged files.
     """
     check_size(image.width, image.height, max_pixels=max_pixels)
     image.load()
-    # After decoding: PNG may hold EXIF behind its pixels; Pillow turns TIFF itself and clears the mark.
-    exif = image.getexif()
-    orientation = exif.get(Base.Orientation, 1)
+    # After decoding: Pillow turns TIFF itself and clears the mark.
+    exif = exif_of_image(image) if exif is None else exif
     pixels = _deep(image)
     space = color_space_of_image(image) if space is None else space
-    upright = _eight_bits(image, orientation, space) if pixels is None else turned(pixels, orientation)
-    return Raster(upright, dpi_of(image, swapped=orientation in {5, 6, 7, 8}))
-
-
-def dpi_of(image: Image.Image, *, swapped: bool = False) -> tuple[float, float] | None:
-    """Pixels an inch, across and down, from the file's own field or else from EXIF; None if unknown."""
-    exif = image.getexif()
-    said = image.info.get("dpi")
-    if isinstance(said, tuple) and len(said) == 2:
-        dpi = usable_dpi(*said)
-    else:
-        dpi = usable_dpi(exif.get(Base.XResolution), exif.get(Base.YResolution))
-        scale = {2: 1.0, 3: 2.54}.get(exif.get(Base.ResolutionUnit, 2))  # inch, centimetre; 1 means no unit
-        dpi = None if dpi is None or scale is None else (dpi[0] * scale, dpi[1] * scale)
-    return dpi if dpi is None or not swapped else (dpi[1], dpi[0])
+    upright = _eight_bits(image, exif.orientation, space) if pixels is None else turned(pixels, exif.orientation)
+    return Raster(upright, exif.upright_dpi)
 
 
 def _deep(image: Image.Image) -> np.ndarray | None:

@@ -97,12 +97,21 @@ def from_array(array: np.ndarray, *, max_pixels: int) -> Raster:
     return Raster(unit_floats(array))
 
 
-def unit_floats(array: np.ndarray) -> np.ndarray:
-    """Any float array → float32, checked to lie in 0..1.  Raises Undecodable."""
+def unit_floats(array: np.ndarray, *, clip: bool = False) -> np.ndarray:
+    """Return any float array as float32 in 0..1.
+
+    Args:
+        array: Floats of any width.
+        clip: Take what leaves 0..1 as its nearest end, as a file of high dynamic range means it; infinities too.
+
+    Raises:
+        Undecodable: A value is NaN, or lies outside 0..1; with `clip`, only where that are most of them.
+    """
     low, high = float(array.min()), float(array.max())
     if math.isnan(low) or math.isnan(high):
         raise Undecodable("it holds NaN (not a number); every value must lie in 0..1")
-    if low < -_ROUNDING or high > 1 + _ROUNDING:
+    beyond = low < -_ROUNDING or high > 1 + _ROUNDING
+    if beyond and (not clip or np.count_nonzero((array < 0) | (array > 1)) * 2 > array.size):
         raise Undecodable(f"expected floats in 0..1, got {low:.6g}..{high:.6g}; divide them by their full scale")
     plain = np.ascontiguousarray(array, dtype=np.float32)
     return plain.clip(0, 1) if low < 0 or high > 1 else plain

@@ -1,0 +1,188 @@
+"""PNG: the chunks that hold pixels go to the decoder, all others are only listened to.
+
+A PNG is a header, critical chunks (IHDR, PLTE, IDAT, IEND) and ancillary ones: profiles, EXIF, texts, whatever a program
+adds.  Only tRNS of the ancillary ones belongs to the pixels.  The others never reach the decoder, so neither their size,
+nor their checksums, nor what they hold can stop a picture.  Chunks and checksums as in the PNG specification
+(W3C, third edition), sections 5 and 11.
+
+A checksum that is wrong, or a file that ends early, is damage only if pixels are: IDAT holds one zlib stream with a checksum
+of its own, and where that is right and has the length that the header promises, every pixel is there.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from impasto.images.color_space import color_space_of
+from impasto.images.exif import Exif, exif_in
+from impasto.images.raster import Raster, Undecodable, check_size, usable_dpi
+from impasto.images.samples import raster_of
+
+_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
+_CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+"""Samples per pixel by colour type."""
+
+_PASSES: Final = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
+"""Adam7: first row, first column, step of rows, step of columns."""
+
+_MOST_TEXT_BYTES: Final = 1 << 20
+"""A text that holds EXIF or XMP is not unpacked beyond this."""
+
+_XMP: Final = b"XML:com.adobe.xmp"
+_RAW_EXIF: Final = (b"Raw profile type exif", b"Raw profile type APP1")
+"""ImageMagick's texts for EXIF: its bytes in hexadecimal behind a line of their name and number."""
+
+
+class _Chunk(NamedTuple):
+    kind: bytes
+    data: memoryview
+    whole: bool  # complete, and its checksum is right
+
+
+class _Header(NamedTuple):
+    width: int
+    height: int
+    depth: int
+    color: int
+    compression: int
+    filtering: int
+    interlace: int
+
+
+def from_png(data: bytes, *, max_pixels: int) -> Raster:
+    """Return the picture in a PNG of any depth; the default image of an animated one.
+
+    Raises:
+        TooManyPixels: From the header, before anything is decoded.
+        Undecodable: The pixels are damaged or incomplete.
+    """
+    import imagecodecs
+
+    chunks = list(_chunks(data))
+    header = _header(chunks)
+    check_size(header.width, header.height, max_pixels=max_pixels)
+    pixels: np.ndarray = imagecodecs.png_decode(_pixels_only(header, chunks))
+    return raster_of(pixels, color_space_of(data, "PNG"), exif=_exif(chunks))
+
+
+def _chunks(data: bytes) -> Iterator[_Chunk]:
+    """The chunks in order up to IEND, or to the end of the file; the last one may be incomplete."""
+    view, at = memoryview(data), len(_SIGNATURE)
+    while at + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        body, end = view[at + 8 : at + 8 + length], at + 12 + length
+        stored = data[end - 4 : end]
+        whole = len(stored) == 4 and struct.unpack(">I", stored)[0] == zlib.crc32(body, zlib.crc32(kind))
+        yield _Chunk(kind, body, whole)
+        if kind == b"IEND":
+            return
+        at = end
+
+
+def _header(chunks: list[_Chunk]) -> _Header:
+    if chunks and chunks[0].kind == b"CgBI":
+        raise Undecodable("PNG in Apple's own form for iPhones (CgBI) is not supported; save it again as PNG")
+    if not chunks or chunks[0].kind != b"IHDR" or len(chunks[0].data) < 13:
+        raise Undecodable("the beginning is damaged; copy or download it again")
+    return _Header(*struct.unpack(">IIBBBBB", chunks[0].data[:13]))
+
+
+def _pixels_only(header: _Header, chunks: list[_Chunk]) -> bytes:
+    """The PNG of the pixels alone.  Raises Undecodable where they are not all there."""
+    pixels = [chunk for chunk in chunks if chunk.kind == b"IDAT"]
+    if not pixels:
+        raise Undecodable("damaged or incomplete (it has no pixels); copy or download it again")
+    first = chunks.index(pixels[0])
+    before = chunks[1:first]
+    palettes = [chunk for chunk in before if chunk.kind == b"PLTE"]
+    if any(not chunk.whole for chunk in palettes):
+        raise Undecodable("damaged or incomplete (its palette has a wrong checksum); copy or download it again")
+    if not all(chunk.whole for chunk in [chunks[0], *pixels]):
+        _check_stream(header, pixels)
+    transparency = [chunk for chunk in before if chunk.kind == b"tRNS" and chunk.whole]
+    parts: list[bytes | memoryview] = [_SIGNATURE]
+    for chunk in [chunks[0], *palettes[:1], *transparency[:1], *pixels]:
+        body = chunk.data[:13] if chunk.kind == b"IHDR" else chunk.data
+        parts += _framed(chunk.kind, body)
+    return b"".join([*parts, *_framed(b"IEND", memoryview(b""))])
+
+
+def _framed(kind: bytes, body: memoryview) -> tuple[bytes, memoryview, bytes]:
+    return struct.pack(">I", len(body)) + kind, body, struct.pack(">I", zlib.crc32(body, zlib.crc32(kind)))
+
+
+def _check_stream(header: _Header, pixels: list[_Chunk]) -> None:
+    """Raises Undecodable unless the zlib stream is whole and has just the bytes that the header promises."""
+    stream, length = zlib.decompressobj(), 0
+    most = _stream_bytes(header)
+    try:
+        for chunk in pixels:
+            rest: bytes | memoryview = chunk.data
+            while len(rest) > 0 and length <= most and not stream.eof:
+                length += len(stream.decompress(rest, 1 << 20))
+                rest = stream.unconsumed_tail
+        while not stream.eof and length <= most and (last := stream.decompress(b"", 1 << 20)) != b"":
+            length += len(last)
+    except zlib.error as error:
+        raise Undecodable(f"damaged or incomplete ({error}); copy or download it again") from None
+    if not stream.eof or length != most:
+        raise Undecodable("damaged or incomplete (its pixels end early); copy or download it again")
+
+
+def _stream_bytes(header: _Header) -> int:
+    """Unpacked bytes of all pixels: each row begins with a byte for its filter."""
+    bits = header.depth * _CHANNELS.get(header.color, 0)
+    passes = _PASSES if header.interlace == 1 else ((0, 0, 1, 1),)
+    total = 0
+    for top, left, down, across in passes:
+        rows, columns = -(-(header.height - top) // down), -(-(header.width - left) // across)
+        total += rows * (1 + (columns * bits + 7) // 8) if rows > 0 and columns > 0 else 0
+    return total
+
+
+def _exif(chunks: list[_Chunk]) -> Exif:
+    """What the file says about orientation and resolution, before or behind its pixels."""
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    dpi: tuple[float, float] | None = None
+    for chunk in chunks:
+        if chunk.kind == b"eXIf":
+            exif = bytes(chunk.data)
+        elif chunk.kind == b"pHYs" and len(chunk.data) == 9 and chunk.data[8] == 1:  # per metre
+            across, down = struct.unpack(">II", chunk.data[:8])
+            dpi = usable_dpi(across * 0.0254, down * 0.0254)
+        elif chunk.kind in {b"tEXt", b"zTXt", b"iTXt"}:
+            keyword = bytes(chunk.data[:80]).partition(b"\0")[0]
+            if keyword in _RAW_EXIF and exif is None:
+                exif = _from_hexadecimal(_text(chunk, keyword))
+            elif keyword == _XMP:
+                xmp = _text(chunk, keyword)
+    stated = exif_in(exif, xmp=xmp)
+    return stated if dpi is None else stated._replace(dpi=dpi)
+
+
+def _text(chunk: _Chunk, keyword: bytes) -> bytes:
+    """The text behind the keyword, unpacked; empty where it is broken or too long to be EXIF."""
+    rest = bytes(chunk.data[len(keyword) + 1 :])
+    packed = chunk.kind == b"zTXt"
+    if chunk.kind == b"iTXt":
+        packed, rest = rest[:1] == b"\x01", b"\0".join(rest[2:].split(b"\0", 2)[2:])
+    elif packed:
+        rest = rest[1:]
+    try:
+        return zlib.decompressobj().decompress(rest, _MOST_TEXT_BYTES) if packed else rest
+    except zlib.error:
+        return b""
+
+
+def _from_hexadecimal(text: bytes) -> bytes | None:
+    """EXIF from ImageMagick's text: newline, name, newline, number of bytes, newline, digits in lines."""
+    try:
+        return bytes.fromhex(b"".join(text.split()[2:]).decode("ascii"))
+    except ValueError:
+        return None

@@ -1,0 +1,238 @@
+"""TIFF: which of its pages is the picture, and its pixels in whatever way they are stored.
+
+A TIFF is a chain of pages, each a directory of tags (TIFF 6.0); a page may have pages of its own (SubIFDs, TIFF Technical
+Note 1).  Cameras, scanners and editors put previews and masks among them, and mark them by NewSubfileType (bit 0, bit 2) or
+the older SubfileType (2).  The picture is the largest page that is neither, the first of equally large ones.
+
+Raw files of most cameras are TIFFs, too, whose ordinary pages are all previews: what the sensor saw is a mosaic, or coded
+by the maker's own method.  They are refused by name, since developing them is a photographer's decision.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, Final
+
+import numpy as np
+from PIL import Image
+
+from impasto.images.color import Channels, array_to_srgb
+from impasto.images.color_space import ColorSpace, color_space_of
+from impasto.images.exif import Exif, valid_orientation
+from impasto.images.kinds import RAW
+from impasto.images.pillow import from_pillow
+from impasto.images.raster import Raster, TooManyPixels, Undecodable, check_size, turned, usable_dpi
+from impasto.images.samples import full_scale, raster_of
+
+_MOST_PAGES: Final = 64
+_MOST_CHANNELS: Final = 64
+_PREVIEW, _MASK = 1, 4
+_OLD_PREVIEW: Final = 2
+
+_SENSOR: Final = {32803, 34892}
+"""PhotometricInterpretation of a mosaic of colours (CFA), and of linear raw data."""
+
+_MAKERS_CODINGS: Final = {32767, 32769, 32770, 32772, 34713, 65000, 65535}
+"""Compressions of Sony, Epson, Samsung, Nikon, Kodak and Pentax, for raw data alone."""
+
+_DNG_VERSION: Final = 50706
+_CODED_COLOR: Final = {6, 7}
+"""Compressions (JPEG) whose decoder makes RGB of YCbCr."""
+
+_CHANNELS: Final[dict[str, tuple[Channels, int]]] = {
+    "MINISWHITE": ("gray", 1),
+    "MINISBLACK": ("gray", 1),
+    "RGB": ("rgb", 3),
+    "PALETTE": ("rgb", 3),
+    "YCBCR": ("rgb", 3),
+    "SEPARATED": ("cmyk", 4),
+    "CIELAB": ("lab", 3),
+    "ICCLAB": ("lab", 3),
+}
+
+
+def from_tiff(data: bytes, *, max_pixels: int) -> Raster:
+    """Return the picture in a TIFF of any depth.
+
+    Raises:
+        TooManyPixels: From the header, before anything is decoded.
+        Undecodable: It is a camera's raw file, or its pixels are of a kind that neither decoder knows.
+        Exception: Whatever the decoders raise on damaged files.
+    """
+    import tifffile
+
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        pages = list(_pages(file))
+        if any(_is_raw(page) for page, _ in pages):
+            raise Undecodable(RAW)
+        page, at = _picture(pages)
+        check_size(page.imagewidth, page.imagelength, max_pixels=max_pixels)
+        if page.is_tiled:
+            check_size(page.tilewidth, page.tilelength, max_pixels=max_pixels)
+        icc = page.tags.valueof(34675)
+        space = color_space_of(data, "TIFF") if at == 0 or icc is None else ColorSpace(icc=bytes(icc))
+        try:
+            return _from_page(page, space)
+        except _UnknownKind:
+            if at is None:
+                raise
+        try:
+            return _by_pillow(data, at, space, max_pixels)
+        except (TooManyPixels, Undecodable, MemoryError):
+            raise
+        except Exception:  # Pillow's way to say that it does not know this kind, either
+            raise _unknown(page) from None
+
+
+class _UnknownKind(Undecodable):
+    """tifffile does not decode this kind of pixels; the message names it."""
+
+
+def _by_pillow(data: bytes, at: int, space: ColorSpace, max_pixels: int) -> Raster:
+    with Image.open(io.BytesIO(data), formats=["TIFF"]) as image:
+        image.seek(at)
+        return from_pillow(image, max_pixels=max_pixels, space=space)
+
+
+def _pages(file: Any) -> Iterator[tuple[Any, int | None]]:
+    """The pages, and their places in the chain, None for pages of pages; up to the first that is damaged."""
+    pages = islice(file.pages, _MOST_PAGES)
+    for at in range(_MOST_PAGES):
+        try:
+            page = next(pages)
+        except StopIteration:
+            return
+        except Exception:
+            # The picture may come before the damage.
+            if at == 0:
+                raise
+            return
+        yield page, at
+        try:
+            yield from ((inner, None) for inner in islice(page.pages or (), _MOST_PAGES))
+        except Exception:  # what a damaged page of a page shows nobody can say
+            continue
+
+
+def _is_raw(page: Any) -> bool:
+    version = page.tags.valueof(_DNG_VERSION)
+    return version is not None or int(page.photometric) in _SENSOR or int(page.compression) in _MAKERS_CODINGS
+
+
+def _picture(pages: list[tuple[Any, int | None]]) -> tuple[Any, int | None]:
+    pictures = [one for one in pages if not _role(one[0]) & _MASK] or pages
+    full = [one for one in pictures if not _role(one[0]) & _PREVIEW] or pictures
+    return max(full, key=lambda one: one[0].imagewidth * one[0].imagelength)
+
+
+def _role(page: Any) -> int:
+    """NewSubfileType, in whichever tag it is said."""
+    said = page.tags.valueof(254, None)
+    if isinstance(said, int):
+        return int(said)
+    return _PREVIEW if page.tags.valueof(255, None) == _OLD_PREVIEW else 0
+
+
+def _from_page(page: Any, space: ColorSpace) -> Raster:
+    """One page, by tifffile.  Raises Undecodable for kinds that it does not know, with their names."""
+    name, count = page.photometric.name, int(page.samplesperpixel)
+    known = name in _CHANNELS and (name != "YCBCR" or int(page.compression) in _CODED_COLOR)
+    needed = 1 if name == "PALETTE" else _CHANNELS[name][1] if known else 0
+    if not known or not needed <= count <= _MOST_CHANNELS or page.imagedepth != 1 or page.dtype in {None, "int8"}:
+        raise _unknown(page)
+    try:
+        samples = page.asarray()
+    except (NotImplementedError, KeyError, ImportError):
+        raise _unknown(page) from None
+    if samples.dtype.kind == "c" or page.bitspersample > 64:
+        raise _unknown(page)
+    planes = page.planarconfig == 2 and count > 1
+    samples = np.moveaxis(samples, 0, -1) if planes else samples.reshape(page.imagelength, page.imagewidth, -1)
+    exif = Exif(valid_orientation(page.tags.valueof(274, 1)), _dpi(page))
+    alpha = count > needed and len(page.extrasamples) > 0 and page.extrasamples[0] == 2
+    if name == "PALETTE":
+        return raster_of(_colors(page, samples[..., 0]), space, exif=exif)
+    if page.bitspersample == 8 and name in {"MINISBLACK", "RGB", "YCBCR"} and (alpha or 1 not in page.extrasamples[:1]):
+        return raster_of(samples[..., : needed + alpha], space, exif=exif)
+    return _converted(page, samples, space, exif)
+
+
+def _unknown(page: Any) -> _UnknownKind:
+    coding = getattr(page.compression, "name", page.compression)
+    kind = f"{page.photometric.name} with {page.samplesperpixel} channels of {page.bitspersample} bits, compression {coding}"
+    return _UnknownKind(f"TIFF pixels of kind {kind} are not supported; save it as RGB with 8 or 16 bits")
+
+
+def _colors(page: Any, indices: np.ndarray) -> np.ndarray:
+    """Indices → RGB, uint8; old writers fill only the low byte of the palette's 16 bits."""
+    palette = np.asarray(page.colormap, np.uint16)
+    shallow = (palette if palette.max() < 256 else palette >> 8).astype(np.uint8)
+    rgb: np.ndarray = shallow.T[indices.astype(np.intp)]
+    return rgb
+
+
+def _converted(page: Any, samples: np.ndarray, space: ColorSpace, exif: Exif) -> Raster:
+    """Samples [H, W, C] as stored → upright sRGB; up to 8 bits go by way of 16 and come back as they were."""
+    name = page.photometric.name
+    pixels = _deep(samples, page.bitspersample, signed_ab=name == "CIELAB")
+    channels, count = _CHANNELS[name]
+    color = plain = pixels[..., :count]
+    if name == "MINISWHITE":
+        color = (65535 if color.dtype == np.uint16 else np.float32(1)) - color
+    kind = page.extrasamples[0] if page.extrasamples else 0
+    alpha = pixels[..., count : count + 1] if kind in {1, 2} else pixels[..., :0]
+    if kind == 1:
+        color = _unassociated(color, alpha)
+    color = array_to_srgb(color, space, channels=channels)
+    if color is plain:
+        joined = pixels[..., : count + alpha.shape[2]]
+    else:
+        joined = color if alpha.shape[2] == 0 else np.concatenate([color, alpha], axis=-1)
+    if page.dtype.itemsize == 1:
+        joined = ((joined.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    return Raster(turned(joined, exif.orientation), exif.upright_dpi)
+
+
+def _deep(samples: np.ndarray, bits: int, *, signed_ab: bool) -> np.ndarray:
+    """Numbers of any width → uint16 over its full range; floats → float32 in 0..1."""
+    if signed_ab and samples.dtype.kind in "iu":
+        return _lab(samples)
+    if samples.dtype.kind == "i" or (bits > 16 and samples.dtype.kind == "u"):
+        # Pillow writes its mode I, which holds 16-bit values, as 32 signed bits; others do so without a sign.
+        low, high = int(samples.min()), int(samples.max())
+        if low >= 0 and high <= 65535:
+            return samples.astype(np.uint16)
+        if samples.dtype.kind == "i":
+            raise Undecodable(f"signed whole numbers {low}..{high} are not in 0..65535; store 16 bits")
+    return full_scale(samples, bits)
+
+
+def _lab(samples: np.ndarray) -> np.ndarray:
+    """TIFF has L over the full range and signed a, b; ICC version 2 has L to 65280 and a, b around 32768."""
+    wide = samples.dtype.itemsize == 2
+    scale = 1 if wide else 257
+    ab = samples[..., 1:3].view(np.int16 if wide else np.int8).astype(np.float64) * (1 if wide else 256)
+    lightness = samples[..., :1].astype(np.float64) * scale * (65280 / 65535)
+    rest = samples[..., 3:].astype(np.float64) * scale
+    return np.concatenate([lightness, ab + 32768.0, rest], axis=-1).round().astype(np.uint16)
+
+
+def _unassociated(color: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Colour multiplied by alpha → colour."""
+    full = 65535 if color.dtype == np.uint16 else 1
+    plain = color.astype(np.float64) * full / np.maximum(alpha, 1 if full > 1 else 1e-6)
+    plain = plain.clip(0, full)
+    rounded: np.ndarray = (plain.round() if full > 1 else plain).astype(color.dtype)
+    return rounded
+
+
+def _dpi(page: Any) -> tuple[float, float] | None:
+    """As stored, across and down."""
+    scale = {2: 1.0, 3: 2.54}.get(page.tags.valueof(296, 2))
+    x, y = page.tags.valueof(282), page.tags.valueof(283)
+    try:
+        return None if scale is None else usable_dpi(x[0] / x[1] * scale, y[0] / y[1] * scale)
+    except (ZeroDivisionError, TypeError, IndexError):
+        return None
