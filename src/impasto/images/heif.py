@@ -15,7 +15,8 @@ import numpy as np
 from PIL import Image
 
 from impasto.images.color_space import color_space_of
-from impasto.images.exif import Exif
+from impasto.images.containers.bmff import bits_per_channel
+from impasto.images.exif import Exif, exif_of_image
 from impasto.images.pillow import from_pillow
 from impasto.images.raster import Raster, TooManyPixels, Undecodable, check_size
 from impasto.images.samples import full_scale, raster_of
@@ -61,5 +62,13 @@ def _heif(decoded: bytes, data: bytes, max_pixels: int) -> Raster:
 
 
 def _avif(decoded: bytes, data: bytes, max_pixels: int) -> Raster:
+    space, bits = color_space_of(data, "AVIF"), bits_per_channel(data)
     with Image.open(io.BytesIO(decoded), formats=["AVIF"]) as image:
-        return from_pillow(image, max_pixels=max_pixels, space=color_space_of(data, "AVIF"))
+        if bits is None or bits <= 8:
+            return from_pillow(image, max_pixels=max_pixels, space=space)
+        check_size(image.width, image.height, max_pixels=max_pixels)
+        exif = exif_of_image(image)
+    import imagecodecs
+
+    # Pillow keeps 8 bits of 10 or 12, too few for the wide range of PQ.
+    return raster_of(full_scale(imagecodecs.avif_decode(decoded, index=0), bits), space, exif=exif)

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from impasto.images.bands import bands
-from impasto.images.color import image_to_srgb
+from impasto.images.color import array_to_srgb, image_to_srgb, with_peak
 from impasto.images.color_space import ColorSpace, color_space_of_image
 from impasto.images.exif import Exif, exif_of_image
 from impasto.images.raster import Raster, Undecodable, check_size, to_be_turned, turned, unit_floats
@@ -32,7 +32,10 @@ def from_pillow(image: Image.Image, *, max_pixels: int, space: ColorSpace | None
     exif = exif_of_image(image) if exif is None else exif
     pixels = _deep(image)
     space = color_space_of_image(image) if space is None else space
-    upright = _eight_bits(image, exif.orientation, space) if pixels is None else turned(pixels, exif.orientation)
+    if pixels is None:
+        upright = _eight_bits(image, exif.orientation, space)
+    else:
+        upright = turned(array_to_srgb(pixels, space, channels="gray"), exif.orientation)
     return Raster(upright, exif.upright_dpi)
 
 
@@ -52,6 +55,7 @@ def _eight_bits(image: Image.Image, orientation: int, space: ColorSpace) -> np.n
 
     In bands: Pillow holds four bytes a pixel, and each step on the way from there would hold all of it once more.
     """
+    space = with_peak(space, image)
     rows = bands(image.height, image.width)
     first = _band(image, next(rows), space)
     upright, as_stored = to_be_turned(image.height, image.width, first.shape[2], orientation=orientation)

@@ -114,11 +114,12 @@ def _camera(codes: np.ndarray, slope: float, alpha: float, beta: float) -> np.nd
 
 def channel_to_linear(transfer: Powers | Tables, channel: int, codes: np.ndarray) -> np.ndarray:
     """Return the light of one channel's codes in 0..1; 0 is red."""
+    light: np.ndarray
     if isinstance(transfer, Powers):
-        light: np.ndarray = codes ** (transfer.red, transfer.green, transfer.blue)[channel]
-        return light
-    table = transfer.levels[channel if len(transfer.levels) == 3 else 0]
-    light = np.interp(codes, np.linspace(0, 1, len(table)), table / 65535)
+        light = codes ** (transfer.red, transfer.green, transfer.blue)[channel]
+    else:
+        table = transfer.levels[channel if len(transfer.levels) == 3 else 0]
+        light = np.interp(codes, np.linspace(0, 1, len(table)), table / 65535)
     return light
 
 

@@ -33,9 +33,13 @@ def statements(data: bytes) -> Statements:
 
 
 def bits_per_channel(data: bytes) -> int | None:
-    """Return the bits per channel that the property `pixi` of the primary picture states; None without one."""
-    depths = [max(contents[5:]) for name, contents in _properties(data) if name == b"pixi" and len(contents) > 5]
-    return depths[0] if depths else None
+    """Return the bits per channel of the primary picture, by the decoder's setup in AVIF, else by `pixi`; None without both."""
+    properties = dict(reversed(_properties(data)))
+    setup, stated = properties.get(b"av1C", b""), properties.get(b"pixi", b"")
+    if len(setup) >= 4:
+        high, twelve = setup[2] & 0x40, setup[2] & 0x20
+        return (12 if twelve else 10) if high else 8
+    return max(stated[5:], default=None)
 
 
 def _properties(data: bytes) -> list[Box]:
