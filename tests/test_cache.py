@@ -60,3 +60,10 @@ def test_a_folder_that_cannot_be_written_is_an_empty_cache(tmp_path: Path, monke
     cache.keep(key(1), b"one")
     assert not cache.path_of(key(1)).exists()
     assert cache.entries() == []
+
+
+def test_a_user_without_a_home_has_an_empty_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "cache_folder", lambda: None)
+    cache.keep(key(1), b"one")
+    assert cache.path_of(key(1)) is None
+    assert cache.entries() == []

@@ -198,3 +198,15 @@ def test_the_page_on_weights_states_the_hashes_and_check_values(genuine: Weights
     assert genuine.notes["source_sha256"] in page
     for layer, (mean, std, largest) in CHECK_VALUES.items():
         assert f"| {layer} | {mean:.5f} | {std:.5f} | {largest:.4f} |" in page
+
+
+def test_a_user_without_a_home_has_the_embedded_network_and_is_told_where_others_may_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weights, "data_folder", lambda: None)
+    assert weights.names() == ["vgg19"]
+    assert weights.load("vgg19").architecture.name == "vgg19"
+    with pytest.raises(OutputError, match="no home folder to keep networks in; set IMPASTO_DATA to a folder"):
+        weights.import_file(tmp_path / "a.pth")
+    with pytest.raises(UnknownName, match="did you mean vgg19"):
+        weights.load("vgg18")

@@ -12,7 +12,7 @@ import torch
 from typer.testing import CliRunner, Result
 
 from impasto.cli.weights import app
-from impasto.errors import ImpastoError, UnknownName, WeightsError
+from impasto.errors import ImpastoError, OutputError, UnknownName, WeightsError
 
 
 def impasto_weights(*arguments: str) -> Result:
@@ -81,3 +81,9 @@ def test_fetch_hands_its_name_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert "--network vgg16-torchvision" in impasto_weights("fetch", "vgg16-torchvision").output
     monkeypatch.undo()
     assert "choose from vgg19-torchvision" in fails(UnknownName, "fetch", "vgg16")
+
+
+def test_without_a_home_list_and_fetch_say_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("impasto.vgg.weights.data_folder", lambda: None)
+    assert "this user has no home folder to import networks to; set IMPASTO_DATA" in impasto_weights("list").output
+    assert "set IMPASTO_DATA" in fails(OutputError, "fetch", "vgg16-torchvision")

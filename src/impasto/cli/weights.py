@@ -32,6 +32,7 @@ def list_() -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from impasto.storage.text import shown
     from impasto.vgg import weights
     from impasto.vgg.embedded import EMBEDDED
     from impasto.vgg.fetch import FETCHABLE
@@ -46,7 +47,13 @@ def list_() -> None:
         if name not in here:
             table.add_row(name, f"impasto weights fetch {name} ({remote.size / 1e6:.0f} MB)")
     Console().print(table)
-    Console(highlight=False, soft_wrap=True).print(f"\nimported networks lie in {weights.data_dir()}", markup=False)
+    folder = weights.data_dir()
+    said = (
+        "this user has no home folder to import networks to; set IMPASTO_DATA to a folder for them"
+        if folder is None
+        else f"imported networks lie in {shown(folder)}"
+    )
+    Console(highlight=False, soft_wrap=True).print(f"\n{said}", markup=False)
 
 
 @app.command()

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+
+from impasto.errors import InputError
+from impasto.storage.user_folders import data_folder
 
 
 def default_place() -> Path:
-    """`studio` in the user's data folder, or in IMPASTO_DATA."""
-    import platformdirs
+    """Return `studio` in the user's data folder, or in IMPASTO_DATA.
 
-    base = os.environ.get("IMPASTO_DATA", "")
-    return Path(base if base != "" else platformdirs.user_data_dir("impasto", appauthor=False)) / "studio"
+    Raises:
+        InputError: This user has no home.
+    """
+    base = data_folder()
+    if base is None:
+        raise InputError("this user has no home folder to keep jobs and files in; name a folder for them with --data")
+    return base / "studio"

@@ -71,8 +71,11 @@ def _key(vgg: Vgg, style: Tensor, layers: Sequence[str], survey: Survey, kind: K
 
 def _read(key: str, layers: Sequence[str], device: torch.device) -> dict[str, Tensor] | None:
     """The entry of a key, or None where there is none, or one that is damaged or was not written here."""
+    path = cache.path_of(key)
+    if path is None:
+        return None
     try:
-        with safe_open(cache.path_of(key), framework="pt") as file:
+        with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {layer: file.get_tensor(layer) for layer in layers}
             if metadata.get("key") != key or metadata.get("sha256") != _sha256(tensors):

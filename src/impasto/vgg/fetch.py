@@ -12,7 +12,7 @@ from pathlib import Path
 from impasto import files
 from impasto.errors import DownloadError, UnknownName
 from impasto.vgg.download import Failed, Pace, receive
-from impasto.vgg.weights import data_dir, file_sha256, import_file
+from impasto.vgg.weights import file_sha256, import_file, place_to_keep
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def fetch(name: str, *, progress: Callable[[int, int | None], None] | None = Non
     if name not in FETCHABLE:
         raise UnknownName("network to fetch", name, FETCHABLE)
     remote = FETCHABLE[name]
-    folder = data_dir()
+    folder = place_to_keep()
     files.make_folder(folder)
     try:
         with FileLock(folder / f".{name}.lock", timeout=0):

@@ -12,8 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from impasto import files
-from impasto.errors import UnknownName, WeightsError
+from impasto.errors import OutputError, UnknownName, WeightsError
 from impasto.files import expanded
+from impasto.storage.user_folders import data_folder
 from impasto.vgg import formats
 from impasto.vgg.embedded import EMBEDDED, embedded_file
 from impasto.vgg.formats.safetensors import canonical_bytes
@@ -29,6 +30,7 @@ __all__ = [
     "import_file",
     "load",
     "names",
+    "place_to_keep",
     "save_canonical",
     "verify",
 ]
@@ -36,24 +38,45 @@ __all__ = [
 _SUFFIX = ".safetensors"
 
 
-def data_dir() -> Path:
-    """The folder of imported networks: `weights` in the user's data folder, or in `IMPASTO_DATA`; it need not
-    exist.
-    """
-    import platformdirs
+def data_dir() -> Path | None:
+    """Return the folder of imported networks, `weights` in the user's data folder; None where there is none.
 
-    base = os.environ.get("IMPASTO_DATA", "")
-    return Path(base if base != "" else platformdirs.user_data_dir("impasto", appauthor=False)) / "weights"
+    It need not exist.
+    """
+    base = data_folder()
+    return None if base is None else base / "weights"
+
+
+def place_to_keep() -> Path:
+    """Return the folder that networks are imported to; it need not exist.
+
+    Raises:
+        OutputError: This user has no home.
+    """
+    folder = data_dir()
+    if folder is None:
+        raise OutputError("this user has no home folder to keep networks in; set IMPASTO_DATA to a folder for them")
+    return folder
 
 
 def names() -> list[str]:
-    """The networks that `load` knows by name: embedded ones first, then imported ones."""
-    imported = sorted(path.name.removesuffix(_SUFFIX) for path in data_dir().glob(f"*{_SUFFIX}"))
-    return [*EMBEDDED, *(name for name in imported if name not in EMBEDDED)]
+    """Return the networks that `load` knows by name: embedded ones first, then imported ones."""
+    return [*EMBEDDED, *(name for name in sorted(_imported()) if name not in EMBEDDED)]
+
+
+def _imported() -> dict[str, Path]:
+    """Return imported networks by name; none from a folder that cannot be read."""
+    folder = data_dir()
+    if folder is None:
+        return {}
+    try:
+        return {path.name.removesuffix(_SUFFIX): path for path in folder.glob(f"*{_SUFFIX}")}
+    except OSError:
+        return {}
 
 
 def load(name: str | os.PathLike[str] = "vgg19", *, convention: str | None = None) -> Weights:
-    """The weights of that name, or of a file in any known form; a name wins over a file of the same name.
+    """Return the weights of that name, or of a file in any known form; a name wins over a file of the same name.
 
     `convention`: "caffe", "matconvnet" or "torchvision", over what the file tells.  Raises UnknownName, or
     WeightsError when the file is not what it should be.
@@ -77,28 +100,26 @@ def _place(name: str | os.PathLike[str]) -> AbstractContextManager[Path]:
 
 
 def _path(name: str | os.PathLike[str]) -> Path:
-    """The file behind an imported name or a path; a word that is neither raises UnknownName with the nearest
-    names.
-    """
+    """Return the file behind an imported name or a path; a word that is neither raises UnknownName with the nearest names."""
     path = expanded(name)
-    if isinstance(name, str) and name in names():
-        return data_dir() / f"{name}{_SUFFIX}"
+    imported = _imported()
+    if isinstance(name, str) and name in imported:
+        return imported[name]
     if isinstance(name, str) and path.suffix == "" and len(path.parts) <= 1 and not path.exists():
         raise UnknownName("network", name, names())
     return path
 
 
 def save_canonical(weights: Weights, path: Path) -> None:
-    """Writes the weights in impasto's own form, float32, whole or not at all; raises OutputError."""
+    """Write the weights in impasto's own form, float32, whole or not at all; raises OutputError."""
     files.put(path, canonical_bytes(weights), existing="replace")
 
 
 def import_file(path: str | os.PathLike[str], *, name: str | None = None, convention: str | None = None) -> Path:
-    """Verifies a weights file and keeps it in the data folder, where `load(name)` finds it; returns the new
-    file.
+    """Verify a weights file and keep it in the data folder, where `load(name)` finds it; return the new file.
 
     `name` defaults to the file's.  Raises WeightsError when the file is unusable or the name is taken,
-    UnknownName for a convention that does not exist, OutputError when the data folder cannot be written.
+    UnknownName for a convention that does not exist, OutputError when the data folder cannot be written or there is none.
     """
     source = Path(path)
     kept = name if name is not None else re.sub(r"[^A-Za-z0-9_-]+", "-", source.stem).strip("-")
@@ -107,7 +128,7 @@ def import_file(path: str | os.PathLike[str], *, name: str | None = None, conven
             f"{kept!r} cannot name a network; give one of letters, digits, '.', '_' and '-' with --name",
             name=kept,
         )
-    target = data_dir() / f"{kept}{_SUFFIX}"
+    target = place_to_keep() / f"{kept}{_SUFFIX}"
     if kept in names():
         where = "comes with impasto" if kept in EMBEDDED else f"is already imported ({target})"
         raise WeightsError(f"the network {kept} {where}; choose another name with --name", name=kept)
@@ -120,7 +141,7 @@ def import_file(path: str | os.PathLike[str], *, name: str | None = None, conven
 
 
 def verify(weights: Weights) -> tuple[Check, ...]:
-    """All checks of `impasto.vgg.verify`; raises WeightsError, with the checks as data, when one fails."""
+    """Run all checks of `impasto.vgg.verify`; raises WeightsError, with the checks as data, when one fails."""
     done = checks(weights)
     failed = [check for check in done if not check.passed]
     if failed:
@@ -135,6 +156,6 @@ def verify(weights: Weights) -> tuple[Check, ...]:
 
 
 def file_sha256(path: Path) -> str:
-    """The sha256 of a file, in hex."""
+    """Return the sha256 of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
