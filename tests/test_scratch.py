@@ -54,6 +54,26 @@ def test_a_full_disk_is_told_before_anything_is_written(tmp_path: Path, monkeypa
         Scratch(tmp_path).empty(500_000_000, LIKE)
 
 
+def test_addresses_that_run_out_are_memory_and_no_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+    monkeypatch.setattr("mmap.mmap", refuse)
+    with pytest.raises(MemoryError):
+        Scratch(tmp_path).empty(1000, LIKE)
+
+
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.EOPNOTSUPP])
+def test_a_file_system_that_reserves_no_room_is_written_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "posix_fallocate", refuse)
+    vector = Scratch(tmp_path).empty(300_000, LIKE)
+    vector.fill_(2)
+    assert float(vector.sum()) == 600_000
+
+
 @pytest.mark.parametrize("piece", [1 << 22, 7])
 def test_lbfgs_on_disk_makes_the_steps_that_it_makes_in_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gc
+import resource
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -12,12 +15,13 @@ import pytest
 import torch
 from tests.samples import painting, photo, tiny_weights
 
-from impasto.errors import RunError
-from impasto.evaluate import Evaluation, Evaluator, Whole
+from impasto.errors import OutputError, RunError
+from impasto.evaluate import Evaluation, Evaluator, Whole, memory
 from impasto.objective import Objective
 from impasto.presets import resolve
 from impasto.run import Run, budget, free, gather
 from impasto.run.result import result_of
+from impasto.scratch import Scratch
 from impasto.vgg import Vgg
 
 
@@ -98,6 +102,7 @@ ERRORS = [
     MemoryError(),
     torch.OutOfMemoryError("CUDA out of memory"),
     RuntimeError("[enforce fail] can't allocate memory: 8 bytes"),
+    RuntimeError("could not create a primitive"),
 ]
 
 
@@ -161,3 +166,38 @@ def test_so_it_is_in_the_first_version_and_inside_a_container(tmp_path: Path) ->
     put(root, memory__limit_in_bytes="8000", memory__usage_in_bytes="1000", memory__stat="total_inactive_file 500")
     assert free.group_free_bytes(tmp_path / "v1", own) == 7500
     assert free.group_free_bytes(tmp_path / "nothing", own) == free.group_free_bytes(tmp_path, tmp_path / "missing") > 1 << 59
+
+
+def test_a_limit_of_the_process_is_what_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = {resource.RLIMIT_AS: (9000, 9000), resource.RLIMIT_DATA: (resource.RLIM_INFINITY, resource.RLIM_INFINITY)}
+    monkeypatch.setattr(resource, "getrlimit", limits.__getitem__)
+    used = SimpleNamespace(memory_info=lambda: SimpleNamespace(rss=1000, vms=4000, data=2500))
+    monkeypatch.setattr(free.psutil, "Process", lambda: used)
+    assert free.own_free_bytes() == 9000 - 4000
+    limits[resource.RLIMIT_DATA] = (3000, 3000)
+    assert free.own_free_bytes() == 3000 - 2500
+    assert free.available_bytes(torch.device("cpu")) == 3000 - 2500 + 1000
+    limits[resource.RLIMIT_DATA] = (2000, 2000)
+    assert free.own_free_bytes() == 0
+
+
+def test_trials_that_run_out_of_memory_tell_nothing_and_the_run_goes_on() -> None:
+    run = run_of(evaluator=RunsOut({2, 3}, RuntimeError("can't allocate memory")))
+    run.pace(always=True)
+    assert len(list(run)) == run.steps
+
+
+def test_a_folder_for_vectors_is_looked_for_only_when_they_go_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", none)
+    run = run_of(size=64, levels=1, iterations=1)
+    assert len(list(run)) == run.steps
+    with pytest.raises(OutputError, match="any folder for temporary files: No usable temporary directory found"):
+        Scratch().empty(10, torch.zeros(1))
+
+
+def test_without_mapped_files_no_plan_needs_the_disk(monkeypatch: pytest.MonkeyPatch, tight: None) -> None:
+    monkeypatch.setattr(memory, "is_possible", lambda: False)
+    assert not any(plan.on_disk for plan in run_of().budget.plans)

@@ -1,16 +1,26 @@
-"""`impasto doctor`: what device, wheel, weights, cache and memory there are, and what is wrong."""
+"""`impasto doctor`: what device, wheel, weights, cache and memory there are, and what is wrong.
+
+Each thing is looked at by itself: what cannot even be looked at is a problem like any other, and the rest is told all the same.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import typer
 
 from impasto import __version__
+from impasto.errors import ImpastoError
+from impasto.out_of_memory import is_out_of_memory
+
+_NO_HOME: Final = "this user has no home folder"
 
 
 def doctor() -> None:
@@ -20,12 +30,16 @@ def doctor() -> None:
     console = Console(highlight=False, markup=False)
     problems: list[str] = []
     console.print(f"impasto   {__version__}, Python {platform.python_version()} on {platform.system()} {platform.machine()}")
-    console.print(f"memory    {_memory(problems)}")
-    console.print(f"disk      {_disk(problems)}")
-    console.print(f"torch     {_torch(problems)}")
-    console.print(f"kernels   {_kernels(problems)}")
-    console.print(f"weights   {_weights(problems)}")
-    console.print(f"cache     {_cache()}")
+    parts: tuple[tuple[str, Callable[[list[str]], str]], ...] = (
+        ("memory", _memory),
+        ("disk", _disk),
+        ("torch", _torch),
+        ("kernels", _kernels),
+        ("weights", _weights),
+        ("cache", _cache),
+    )
+    for name, look in parts:
+        console.print(f"{name:<9} {_looked_at(name, look, problems)}")
     for problem in problems:
         console.print(f"problem   {problem}", style="bold red")
     if problems:
@@ -33,25 +47,56 @@ def doctor() -> None:
     console.print("all is well", style="bold green")
 
 
+def _looked_at(name: str, look: Callable[[list[str]], str], problems: list[str]) -> str:
+    """Return what is said of a part; where looking at it fails, that is a problem of its own."""
+    try:
+        return look(problems)
+    except ImpastoError as error:
+        problems.append(str(error))
+    except Exception as error:
+        problems.append(f"{name} cannot be looked at ({_last_line(error)})")
+    return "not known"
+
+
+def _last_line(error: Exception) -> str:
+    """Return the kind of an error and the last line of what it says, which is its cause where libraries quote one another."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[-1]}" if lines else type(error).__name__
+
+
 def _memory(problems: list[str]) -> str:
     import psutil
 
     memory = psutil.virtual_memory()
-    if memory.available < 1 << 30:
-        problems.append("less than 1 GiB of memory is free; use --size 256 or close other programs")
-    return f"{memory.available / 2**30:.1f} GiB free of {memory.total / 2**30:.1f}"
+    free, limits = memory.available, ""
+    with contextlib.suppress(ImportError, OSError):  # without PyTorch these are not asked
+        from impasto.run.free import group_free_bytes, own_free_bytes
+
+        for allowed, by in ((group_free_bytes(), "the group of processes"), (own_free_bytes(), "the limits of the process")):
+            if allowed < memory.total:
+                limits += f", {allowed / 2**30:.1f} GiB allowed by {by}"
+                free = min(free, allowed)
+    if free < 1 << 30:
+        problems.append("less than 1 GiB of memory is free; use --size 256, close other programs, or raise the limit (ulimit -v)")
+    return f"{memory.available / 2**30:.1f} GiB free of {memory.total / 2**30:.1f}{limits}"
 
 
 def _disk(problems: list[str]) -> str:
-    free = shutil.disk_usage(Path.cwd()).free
+    folder = Path.cwd()
     try:
-        with tempfile.TemporaryFile(dir=Path.cwd()):
+        with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
         problems.append(f"this folder cannot be written ({error.strerror}); use -o to write elsewhere")
+    free = shutil.disk_usage(folder).free
     if free < 1 << 29:
         problems.append("less than 0.5 GiB of disk is free here; checkpoints may not fit")
-    return f"{free / 2**30:.1f} GiB free in {Path.cwd()}"
+    try:
+        temporary = ""
+        tempfile.gettempdir()
+    except OSError:
+        temporary = "; there is no folder for temporary files, so `impasto serve` needs one in TMPDIR"
+    return f"{free / 2**30:.1f} GiB free in {folder}{temporary}"
 
 
 def _torch(problems: list[str]) -> str:
@@ -60,7 +105,10 @@ def _torch(problems: list[str]) -> str:
     try:
         import torch
     except (ImportError, OSError) as error:
-        problems.append(f"PyTorch cannot be loaded ({error}); install it again: pip install --force-reinstall torch")
+        advice = (
+            "raise the limit of memory" if is_out_of_memory(error) else "install it again: pip install --force-reinstall torch"
+        )
+        problems.append(f"PyTorch cannot be loaded ({_last_line(error)}); {advice}")
         return "missing"
     threads = torch.get_num_threads()
     # PyTorch takes physical cores; more threads than those gain nothing.
@@ -88,8 +136,14 @@ def _kernels(problems: list[str]) -> str:
 
     try:
         from impasto.native import KERNELS_VARIABLE, library
+        from impasto.vgg.onednn import may_execute_written_memory
     except (ImportError, OSError):
         return "not looked at, since PyTorch is missing"
+    if not may_execute_written_memory():
+        problems.append(
+            "memory may not be made executable here (MemoryDenyWriteExecute of systemd, execmem of SELinux), so PyTorch's fast "
+            "convolutions cannot be used; what they do takes longer"
+        )
     try:
         found = library()
     except InvalidSettings as error:
@@ -104,7 +158,7 @@ def _kernels(problems: list[str]) -> str:
 
 
 def _weights(problems: list[str]) -> str:
-    from impasto.errors import ImpastoError
+    from impasto.errors import WeightsError
 
     try:
         from impasto.vgg import weights
@@ -113,14 +167,21 @@ def _weights(problems: list[str]) -> str:
     try:
         found = weights.load("vgg19")
         weights.verify(found)
-    except ImpastoError as error:
+    except WeightsError as error:
         problems.append(f"the embedded weights are damaged: {error}; install impasto again")
         return "vgg19 is damaged"
-    return f"{', '.join(weights.names())}; vgg19 verified ({found.sha256[:12]}…)"
+    home = "" if weights.data_dir() is not None else f"; {_NO_HOME}, so networks are imported where IMPASTO_DATA says"
+    return f"{', '.join(weights.names())}; vgg19 verified ({found.sha256[:12]}…){home}"
 
 
-def _cache() -> str:
+def _cache(problems: list[str]) -> str:
+    del problems
     from impasto import cache
+    from impasto.storage.text import shown
 
-    kept = cache.entries()
-    return f"{sum(size for _, size in kept) / 2**20:.1f} MiB of measured styles in {cache.cache_dir()}; deleting it is safe"
+    folder = cache.cache_dir()
+    if folder is None:
+        return f"none: {_NO_HOME}; set IMPASTO_CACHE to a folder, and styles are measured once"
+    return (
+        f"{sum(size for _, size in cache.entries()) / 2**20:.1f} MiB of measured styles in {shown(folder)}; deleting it is safe"
+    )

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import sys
 
+from impasto.cli.surroundings import check_working_folder, fit_threads
+from impasto.errors import InputError
+
 
 def main() -> None:
-    """The command `impasto`."""
+    """Run the command `impasto`."""
     try:
+        check_working_folder()
+        fit_threads()
         from impasto.cli.main import run
 
         run()
+    except InputError as error:
+        print(f"impasto: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
     except KeyboardInterrupt:
         print("impasto: interrupted", file=sys.stderr)
         sys.exit(130)

@@ -28,9 +28,11 @@ from impasto.cli import (
     weights,
     worker,
 )
+from impasto.cli.help_texts import keep_help
 from impasto.cli.options import INTERRUPTED
 from impasto.cli.streams import standard_streams
 from impasto.errors import ImpastoError, PeerLost
+from impasto.out_of_memory import is_out_of_memory
 from impasto.ranks import is_first
 from impasto.storage.text import shown
 
@@ -58,6 +60,7 @@ app.add_typer(style.app, name="style")
 app.add_typer(presets.app, name="presets")
 app.add_typer(weights.app, name="weights")
 app.command("doctor")(doctor.doctor)
+keep_help(app)
 
 
 def _version(show: bool) -> None:
@@ -129,7 +132,7 @@ def _unexpected(error: Exception) -> int:
     if os.environ.get("IMPASTO_DEBUG"):
         traceback.print_exc()
     text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    if isinstance(error, MemoryError) or "out of memory" in text.lower() or "alloc" in text.lower():
+    if is_out_of_memory(error):
         return _failed(error, f"there is not enough memory for this size ({text}); choose a smaller --size or --lbfgs-history", 1)
     if isinstance(error, OSError):
         return _failed(error, f"{error.filename or 'a file'} cannot be used: {error.strerror or text}", 2)

@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Final
 
-import torch
-
 from impasto.evaluate.allocator import LARGEST_KEPT
 from impasto.evaluate.geometry import margin_px, tiles
 from impasto.evaluate.passage import recomputed
 from impasto.losses import PIXELS
+from impasto.scratch import is_possible
 from impasto.settings import COMPARED, Settings
 from impasto.vgg import Vgg
 
@@ -130,7 +129,7 @@ class Demand:
         """
         histories = self._histories() if shorter else self._histories()[:1]
         found = [plan for history in histories for plan in self._plans(size, history, on_disk=False)]
-        if disk and self.settings.optimizer == "lbfgs" and self.vgg.device.type == "cpu":
+        if disk and is_possible() and self.settings.optimizer == "lbfgs" and self.vgg.device.type == "cpu":
             for history in self._histories():
                 found += [plan for plan in self._plans(size, history, on_disk=True) if plan.tile_px is not None]
         return sorted(found, key=lambda plan: (plan.slowdown, plan.memory))
@@ -222,7 +221,7 @@ class Demand:
 
     @property
     def _number(self) -> float:
-        return torch.finfo(self.vgg.dtype).bits / 8
+        return self.vgg.number_bytes
 
     @property
     def _buffers(self) -> float:

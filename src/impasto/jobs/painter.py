@@ -29,6 +29,7 @@ from impasto.errors import (
 from impasto.jobs.request import Request
 from impasto.jobs.store import Folder, Missing, Store, file_key, job_key
 from impasto.jobs.telling import Telling
+from impasto.out_of_memory import is_out_of_memory
 from impasto.run import Run, Step
 from impasto.run.api import network_for
 from impasto.run.inputs import from_roles, read_input
@@ -173,7 +174,7 @@ class Painter:
             with self._store.local(job_key(job, "checkpoint")) as path:
                 saved = checkpoints.read(path)
                 settings = Settings(**saved.facts["settings"])
-                scratch = Path(self._store.url) if isinstance(self._store, Folder) else Path(tempfile.gettempdir())
+                scratch = Path(self._store.url) if isinstance(self._store, Folder) else None
                 return restored(saved, scratch=scratch, vgg=self._network(settings, saved.facts["precision"]))
         except Missing:
             return None
@@ -269,7 +270,7 @@ def _sorted_out() -> Iterator[dict[str, Any]]:
         raise Passing(str(error)) from None
     except Exception as error:
         log.exception("something unexpected went wrong")
-        if "out of memory" in str(error).lower():
+        if is_out_of_memory(error):
             answer["failure"] = {"code": "out_of_memory", "message": "there is not enough memory; a smaller size needs less"}
         else:
             answer["failure"] = {

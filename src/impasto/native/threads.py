@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -19,27 +18,49 @@ if hasattr(os, "register_at_fork"):
 
 
 def on_threads(work: Callable[[int], object], threads: int) -> None:
-    """work(0), work(1), … at once, the first here; each leaves Python's lock inside the library.
+    """Do work(0), work(1), … at once, the first here; each leaves Python's lock inside the library.
 
-    Returns, or raises, when all have ended: they read and write memory that the caller may free then.
+    Where a thread cannot be started, its work is done here.  Returns, or raises, when all have ended: they read and write memory
+    that the caller may free then.
     """
     if threads <= 1:
         work(0)
         return
-    others: list[Future[object]] = []
-    with contextlib.suppress(RuntimeError):  # Python is shutting down and starts no more threads
-        others.extend(_pool().submit(work, at) for at in range(1, threads))
+    others = [_begun(work, at) for at in range(1, threads)]
     try:
-        for at in (0, *range(len(others) + 1, threads)):
-            work(at)
+        work(0)
+        for at, other in enumerate(others, 1):
+            if other is None:
+                work(at)
     finally:
-        _wait(others)
+        _wait([other for other in others if other is not None])
     for other in others:
-        other.result()
+        if other is not None:
+            other.result()
+
+
+def _begun(work: Callable[[int], object], at: int) -> Future[object] | None:
+    """Return the future of work(at) on a thread of the pool, or None where it was not begun."""
+    given: Future[object] = Future()
+
+    def begin() -> None:
+        if given.set_running_or_notify_cancel():
+            try:
+                given.set_result(work(at))
+            except BaseException as error:
+                given.set_exception(error)
+
+    try:
+        _pool().submit(begin)
+    except RuntimeError:
+        # Python is shutting down, or the system starts no more threads.  In that case the pool has queued the work all the same,
+        # and a thread that is there already may have taken it.
+        return None if given.cancel() else given
+    return given
 
 
 def _wait(others: list[Future[object]]) -> None:
-    """Until all have ended, also when a signal handler raises meanwhile."""
+    """Wait until all have ended, also when a signal handler raises meanwhile."""
     try:
         wait(others)
     except BaseException:

@@ -134,14 +134,6 @@ class Budget:
         self._plans = plans
 
 
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether that is what an error means: PyTorch has several for it."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    text = str(error).lower()
-    return any(words in text for words in ("allocate memory", "out of memory", "not enough memory", "insufficient memory"))
-
-
 def release(device: torch.device) -> None:
     """Memory that nothing holds goes back to the device."""
     if device.type == "cuda":

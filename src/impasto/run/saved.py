@@ -37,11 +37,11 @@ def save(run: Run, path: Path, more: Mapping[str, Any]) -> None:
     checkpoints.write(path, checkpoints.Checkpoint(everything, tensors, encoded), rest=run.rest)
 
 
-def restored(saved: checkpoints.Checkpoint, *, scratch: Path, vgg: Vgg | None = None, together: Together | None = None) -> Run:
+def restored(saved: checkpoints.Checkpoint, *, scratch: Path | None, vgg: Vgg | None = None, together: Together | None = None) -> Run:
     """The run of a checkpoint, where it was; `vgg`: its network, if it is at hand.
 
-    `scratch`: the folder for vectors that do not fit into memory.  Raises CheckpointError where the weights are others, the
-    reader's errors, and KeyError, TypeError, ValueError and the like where the checkpoint is damaged.
+    `scratch`: the folder for vectors that do not fit into memory; None is that for temporary files.  Raises CheckpointError where
+    the weights are others, the reader's errors, and KeyError, TypeError, ValueError and the like where the checkpoint is damaged.
     """
     facts = saved.facts
     settings = parse(facts["settings"])

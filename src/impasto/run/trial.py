@@ -15,6 +15,7 @@ from impasto.images import fit
 from impasto.losses.styles import Kind, stand_in
 from impasto.objective import Guides, Objective, Survey, build
 from impasto.optimize import Optimizer
+from impasto.out_of_memory import is_out_of_memory
 from impasto.run.pace import ENTRY, Cost, Pace, Work
 from impasto.settings import Settings
 from impasto.vgg import Vgg
@@ -92,22 +93,33 @@ def pace_of(
     if short and not always:
         return Trial(Pace(history), None)
 
-    def try_out(size: tuple[int, int]) -> Cost:
-        noise = torch.rand((1, 3, *size), generator=torch.Generator().manual_seed(0)).to(device)
-        return cost_of(evaluator(noise), optimizer(), noise, history=history, evaluations=evaluations)
+    def try_out(size: tuple[int, int]) -> Cost | None:
+        """Return what a step costs at a size; None where memory runs out: trials have no memory plan, and the run has one."""
+        try:
+            noise = torch.rand((1, 3, *size), generator=torch.Generator().manual_seed(0), dtype=torch.float32, device="cpu").to(
+                device
+            )
+            return cost_of(evaluator(noise), optimizer(), noise, history=history, evaluations=evaluations)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            return None
 
     try_out(_at_least(min_side_px, fit(final, min(_WARM_UP_PX, max(final)))))
     begun = time.perf_counter()
     sizes, costs = [size], list[Cost]()
     while True:
-        costs.append(try_out(sizes[-1]))
+        found = try_out(sizes[-1])
+        if found is None:
+            return Trial(Pace(history, costs), None)
+        costs.append(found)
         pace = Pace(history, costs)
         budget = min(MOST_SECONDS, MOST_SHARE * pace.left(works)) - (time.perf_counter() - begun)
         least = _SECOND * costs[0].pixels if len(costs) == 1 and not short else 0
         affordable = min(pace.pixels_for(budget / one_trial), _STRIDE * costs[-1].pixels) if budget > 0 else 0
         larger = _at_least(min_side_px, _within(final, max(least, affordable)))
         if larger[0] * larger[1] < _GROWTH * costs[-1].pixels:
-            return Trial(pace, None if short else lambda: list(map(try_out, sizes)))
+            return Trial(pace, None if short else lambda: [cost for cost in map(try_out, sizes) if cost is not None])
         sizes.append(larger)
 
 

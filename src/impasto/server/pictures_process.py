@@ -7,7 +7,6 @@ Run as `python -m impasto.server.pictures_process LIMIT_BYTES`.
 from __future__ import annotations
 
 import json
-import re
 import resource
 import signal
 import sys
@@ -20,6 +19,7 @@ import torch
 from impasto.errors import ImageTooLarge, ImpastoError
 from impasto.images import FORMATS, encode, fit, read, read_manifest
 from impasto.images.decode import format_of
+from impasto.out_of_memory import is_out_of_memory
 from impasto.run.style_file import is_style_file, read_style
 
 _MEDIA: Final = {
@@ -93,15 +93,11 @@ def answered(line: str) -> dict[str, Any]:
     request = json.loads(line)
     try:
         return {"found": _DOES[request.pop("do")](**request)}
-    except MemoryError:
-        return _failed("ImageTooLarge", "the picture needs more memory than the server gives to one; shrink it")
     except ImpastoError as error:
         return _failed(type(error).__name__, str(error))
-    except RuntimeError as error:  # PyTorch says so when it gets no memory
-        if re.search("alloc|memory", str(error)) is None:
-            return _failed("unexpected", f"{type(error).__name__}: {error}")
-        return _failed("ImageTooLarge", "the picture needs more memory than the server gives to one; shrink it")
     except Exception as error:  # decoders raise anything
+        if is_out_of_memory(error):
+            return _failed("ImageTooLarge", "the picture needs more memory than the server gives to one; shrink it")
         return _failed("unexpected", f"{type(error).__name__}: {error}")
 
 

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from impasto.vgg.embedded import is_oxford
+from impasto.vgg.onednn import leave_out_where_it_fails
 from impasto.vgg.parameters import Weights
 
 # mean, standard deviation, maximum of each layer of Oxford's VGG-19; 64×64 picture, max pooling, zero padding
@@ -51,7 +52,9 @@ class Check:
 
 def synthetic_picture(side_px: int = 64) -> Tensor:
     """[1, 3, side, side], RGB, float32, whole numbers 0..255."""
-    c, h, w = torch.meshgrid(torch.arange(3), torch.arange(side_px), torch.arange(side_px), indexing="ij")
+    c, h, w = torch.meshgrid(
+        *(torch.arange(length, dtype=torch.int64, device="cpu") for length in (3, side_px, side_px)), indexing="ij"
+    )
     return ((7 * h + 13 * w + 29 * c) % 256).float()[None]
 
 
@@ -61,9 +64,12 @@ def activations(weights: Weights, rgb255: Tensor) -> Iterator[tuple[str, Tensor]
 
     Written apart from `impasto.vgg.features` on purpose, so that each checks the other.
     """
+    leave_out_where_it_fails()
     convention = weights.convention
     ordered = rgb255.flip(1) if convention.channels == "BGR" else rgb255
-    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (convention.mean, convention.std))
+    mean, std = (
+        torch.tensor(values, dtype=torch.float32, device="cpu").view(1, 3, 1, 1) for values in (convention.mean, convention.std)
+    )
     x = (ordered * (convention.range / 255) - mean) / std
     stride = 1
     for conv in weights.architecture.convs:
