@@ -178,7 +178,7 @@ def test_what_is_known_of_a_file_that_was_sent_again_stays(make: Make) -> None:
     client = make()
     (sent,) = send(client, ("cat.png", png()))
     client.app.state.services.library.forget(sent["id"])  # it was swept, and meanwhile it is here again
-    assert make().app.state.services.library.get(sent["id"]).name == "cat"  # another server, which reads what was kept
+    assert make().app.state.services.library.get(sent["id"], "").name == "cat"  # another server, which reads what was kept
 
 
 def test_a_job_has_the_files_and_settings_that_were_sent(client: TestClient) -> None:

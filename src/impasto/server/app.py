@@ -19,7 +19,7 @@ from impasto.server import page
 from impasto.server.gate import BodyLimit, Gate
 from impasto.server.journal import Journal
 from impasto.server.methods import HeadAndSlash, allowed
-from impasto.server.problems import answer, problem_of, problem_of_http, problem_of_validation
+from impasto.server.problems import answer, problem_of, problem_of_http, problem_of_system, problem_of_validation
 from impasto.server.replies import Failed
 from impasto.server.routes import about, events, files, health, jobs, outcomes
 from impasto.server.services import Services
@@ -40,7 +40,12 @@ def build(services: Services) -> FastAPI:
         redoc_url=None,
         lifespan=lambda _: _alive(services),
         redirect_slashes=False,
-        responses={"4XX": {"model": Failed, "description": "what was wrong with the request"}, 422: {"model": Failed}},
+        responses={
+            "4XX": {"model": Failed, "description": "what was wrong with the request"},
+            422: {"model": Failed},
+            503: {"model": Failed, "description": "the database or the data location does not answer"},
+            507: {"model": Failed, "description": "the server's disk is full"},
+        },
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.services = services
@@ -53,16 +58,24 @@ def build(services: Services) -> FastAPI:
     app.add_middleware(Gate, access=services.access)
     app.add_middleware(HeadAndSlash)
     app.add_middleware(Journal, metrics=services.metrics)
-    _answer_errors(app)
+    _answer_errors(app, services.library.folder)
     return app
 
 
-def _answer_errors(app: FastAPI) -> None:
+def _answer_errors(app: FastAPI, folder: str | None) -> None:
     async def ours(request: Request, error: Exception) -> Response:
         assert isinstance(error, ImpastoError)
-        problem = problem_of(error)
+        problem = problem_of(error, folder)
         if problem.status_code >= 500:
             logging.getLogger("impasto.server").warning("%s: %s", type(error).__name__, error)
+        return answer(problem)
+
+    async def system(request: Request, error: Exception) -> Response:
+        assert isinstance(error, OSError)
+        problem = problem_of_system(error.errno)
+        if problem is None:
+            raise error  # nobody thought of it
+        logging.getLogger("impasto.server").warning("%s: %s", type(error).__name__, error)
         return answer(problem)
 
     async def invalid(request: Request, error: Exception) -> Response:
@@ -78,6 +91,7 @@ def _answer_errors(app: FastAPI) -> None:
         return answer(problem_of_http(error, request.method, path, allow=methods))
 
     app.add_exception_handler(ImpastoError, ours)
+    app.add_exception_handler(OSError, system)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http)
 

@@ -87,9 +87,10 @@ def parsed_body(text: str | bytes) -> JobBody:
         raise InvalidSettings("the job is no JSON; send it as application/json, or in the form's field job") from None
 
 
-def request_of(body: JobBody, library: Library, limits: Limits, form: Mapping[str, str] | None = None) -> Request:
-    """The queue's request.  `form`: ids of files by the fields of the form that they came in.
+def request_of(body: JobBody, library: Library, limits: Limits, *, owner: str, form: Mapping[str, str] | None = None) -> Request:
+    """Return the queue's request.
 
+    `owner`: whose names the files have; `form`: ids of files by the fields of the form that they came in.
     Raises Missing for a file that is not here, InvalidSettings for settings and files that do not do.
     """
     check_given(body.settings)
@@ -107,7 +108,7 @@ def request_of(body: JobBody, library: Library, limits: Limits, form: Mapping[st
         seen.add(reference)
         if len(seen) > limits.files_per_job:
             raise Problem(413, "too_many", f"a job has at most {limits.files_per_job} files; use fewer")
-        filed = library.use(reference)
+        filed = library.use(reference, owner)
         require_kind(filed, role=role, picture=picture)
         return {"sha256": filed.id, "name": filed.name}
 

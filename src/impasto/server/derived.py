@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from impasto.errors import UnreadableImage
-from impasto.jobs.store import Store, file_key, job_key
+from impasto.jobs.store import Missing, Store, file_key, job_key
 from impasto.server.library import Filed
 from impasto.server.pictures import Pictures
 
@@ -61,6 +61,10 @@ class Derived:
                 out = Path(folder) / "made"
                 make(path, out)
                 self._store.send(key, out)
+            # Where the source went meanwhile, who removed it could not know of this, and it would stay for ever.
+            if self._store.stamp(source) is None:
+                self._store.remove(key)
+                raise Missing("the file was removed while a picture was made of it; send it again")
         return key
 
 

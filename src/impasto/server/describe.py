@@ -52,10 +52,15 @@ def described(job: Job, library: Library) -> JobReply:
         settings=_settings(request),
         given=request.settings,
         progress=None if job.progress is None else described_progress(job.progress),
-        error=None if job.failure is None else FailureReply(code=job.failure.code, message=without_paths(job.failure.message)),
+        error=None
+        if job.failure is None
+        else FailureReply(code=job.failure.code, message=without_paths(job.failure.message, library.folder)),
         result=None if job.made is None else ResultReply(**_finite(asdict(job.made))),
         parent=request.parent,
-        warnings=[without_paths(text) for text in (*job.warnings, *(() if job.reason is None else (f"paused: {job.reason}",)))],
+        warnings=[
+            without_paths(text, library.folder)
+            for text in (*job.warnings, *(() if job.reason is None else (f"paused: {job.reason}",)))
+        ],
     )
 
 
@@ -76,7 +81,7 @@ def _title(request: Request) -> str:
 
 def _kind(sha256: str, library: Library) -> Literal["picture", "style"]:
     try:
-        return library.get(sha256).kind
+        return library.facts(sha256).kind
     except (ImpastoError, Problem):  # the job is there all the same
         return "picture"
 
@@ -86,8 +91,8 @@ def _content(request: Request, library: Library) -> ContentReply | None:
         return None
     width = height = None
     try:
-        filed = library.get(request.content.sha256)
-        width, height = filed.width, filed.height
+        facts = library.facts(request.content.sha256)
+        width, height = facts.width, facts.height
     except (ImpastoError, Problem):  # the job is there all the same
         pass
     return ContentReply(id=request.content.sha256, name=request.content.name, width=width, height=height)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import re
 import tempfile
@@ -26,6 +28,7 @@ from impasto.errors import (
 )
 from impasto.jobs.queue import Conflict, UnknownJob
 from impasto.jobs.store import Missing
+from impasto.storage.user_folders import home_folder
 
 Code = str
 _KINDS: Final[Sequence[tuple[type[ImpastoError], int, Code]]] = (
@@ -49,6 +52,12 @@ _STATUS_CODES: Final[Mapping[int, Code]] = {
     413: "too_large",
     422: "invalid_settings",
 }
+_DOES_NOT_ANSWER: Final = frozenset(
+    getattr(errno, name)
+    for name in ("EIO", "ESTALE", "ENOTCONN", "ENODEV", "ENXIO", "ETIMEDOUT", "EHOSTDOWN", "EHOSTUNREACH", "EREMOTEIO")
+    if hasattr(errno, name)
+)
+_WINDOWS_PATH: Final = re.compile(r"""(?<!\w)[A-Za-z]:\\[^\s'"`:;,()]*""")
 _PATH: Final = re.compile(r"""(?<![\w/:.])/(?:[^\s'"`:;,()/]+/)+[^\s'"`:;,()]*""")
 
 
@@ -68,15 +77,32 @@ def busy(message: str) -> Problem:
     return Problem(429, "queue_full", message, headers={"Retry-After": "2"})
 
 
-def problem_of(error: ImpastoError) -> Problem:
-    """What clients are told of an error of the program."""
+def problem_of(error: ImpastoError, folder: str | None = None) -> Problem:
+    """Return what clients are told of an error of the program; `folder`: the data location, which they are not told."""
     status, code = next((status, code) for kind, status, code in _KINDS if isinstance(error, kind))
     field = error.data.get("setting")
     if field is None and isinstance(error, UnknownName):
         field = error.data["name"] if error.data["kind"] == "setting" else error.data["kind"]
     if code == "unavailable" and not isinstance(error, Unavailable):
+        number = error.data.get("errno")
+        known = problem_of_system(number) if isinstance(number, int) else None
+        if known is not None:
+            return known
         return Problem(status, code, "the server's data location does not answer; try again in a moment")
-    return Problem(status, code, without_paths(str(error)[:2000])[:500], field=field if isinstance(field, str) else None)
+    return Problem(status, code, without_paths(str(error)[:2000], folder)[:500], field=field if isinstance(field, str) else None)
+
+
+def problem_of_system(number: int | None) -> Problem | None:
+    """Return what clients are told of what the system says of disk and files; None for what it should never say."""
+    if number in {errno.ENOSPC, errno.EDQUOT}:
+        return Problem(507, "no_space", "the server's disk is full; try again when there is room")
+    if number in {errno.EROFS, errno.EACCES, errno.EPERM}:
+        return Problem(503, "unavailable", "the server's data location cannot be written to; who runs the server has to allow it")
+    if number in {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}:
+        return Problem(503, "unavailable", "the server has no room for more at once; try again in a moment")
+    if number in _DOES_NOT_ANSWER:
+        return Problem(503, "unavailable", "the server's data location does not answer; try again in a moment")
+    return None
 
 
 def problem_of_validation(error: RequestValidationError) -> Problem:
@@ -108,9 +134,21 @@ def answer(problem: Problem) -> Response:
     return Response(body, problem.status_code, dict(problem.headers or {}), "application/json")
 
 
-def without_paths(text: str) -> str:
-    """A message with no absolute path in it."""
-    for root in (tempfile.gettempdir(), str(Path.home())):
-        if root != "/":
-            text = re.sub(rf"(?<![\w/:.]){re.escape(root)}(/[^\s'\"`:;,()]*)?", "the file", text)
-    return _PATH.sub("the file", text)
+def without_paths(text: str, folder: str | None = None) -> str:
+    """Return a message with no absolute path in it; `folder`: the data location, whose name may have spaces.
+
+    Raises nothing, whatever this machine lacks: it is called while errors are told.
+    """
+    if folder is not None and len(folder) > 1:
+        text = re.sub(rf"{re.escape(folder)}([/\\][\w.-]+)*", "the file", text)
+    for root in _roots():
+        text = re.sub(rf"(?<![\w/:.]){re.escape(root)}(/[^\s'\"`:;,()]*)?", "the file", text)
+    return _WINDOWS_PATH.sub("the file", _PATH.sub("the file", text))
+
+
+def _roots() -> list[str]:
+    """Return the folders of temporary files and of the user, as far as there are any."""
+    found = [home_folder()]
+    with contextlib.suppress(OSError):
+        found.append(Path(tempfile.gettempdir()))
+    return [str(root) for root in found if root is not None and root != Path(root.anchor)]

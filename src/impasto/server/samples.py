@@ -63,7 +63,15 @@ class Placed:
                 if sample.name not in self._ids:
                     data = sample.data()
                     sha256 = hashlib.sha256(data).hexdigest()
-                    filed = Filed(sha256, sample.name, "picture", "image/jpeg", len(data), sample.width, sample.height)
+                    filed = Filed(
+                        id=sha256,
+                        name=sample.name,
+                        kind="picture",
+                        media="image/jpeg",
+                        bytes=len(data),
+                        width=sample.width,
+                        height=sample.height,
+                    )
                     self._library.keep(data, filed)
                     self._ids[sample.name] = sha256
         return [(self._ids[sample.name], sample) for sample in found]

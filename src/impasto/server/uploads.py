@@ -80,18 +80,18 @@ def _checked(form: FormData, most_bytes: int) -> Form:
     return Form(texts, files)
 
 
-async def keep(upload: UploadFile, services: Services) -> Filed:
-    """Puts a file of a form among the files.  Raises UnreadableImage or ImageTooLarge."""
-    return await run_in_threadpool(_keep, upload, services)
+async def keep(upload: UploadFile, services: Services, owner: str) -> Filed:
+    """Put a file of a form among the files, under the owner's name for it.  Raises UnreadableImage or ImageTooLarge."""
+    return await run_in_threadpool(_keep, upload, services, owner)
 
 
-def _keep(upload: UploadFile, services: Services) -> Filed:
+def _keep(upload: UploadFile, services: Services, owner: str) -> Filed:
     handle, name = tempfile.mkstemp(prefix="impasto-")
     path = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
             shutil.copyfileobj(upload.file, file)
-        filed = services.library.add(path, upload.filename or "")
+        filed = services.library.add(path, upload.filename or "", owner)
     finally:
         path.unlink(missing_ok=True)
     services.metrics.uploaded.inc(filed.bytes)

@@ -45,9 +45,9 @@ _BODY: Final[dict[str, Any]] = {
 
 
 @router.post("/estimate")
-def estimate(body: JobBody, here: Here) -> EstimateReply:
+def estimate(body: JobBody, here: Here, owner: Owner) -> EstimateReply:
     """What a job would take on the server; some seconds, one at a time."""
-    return EstimateReply(**here.estimates.of(request_of(body, here.library, here.limits)))
+    return EstimateReply(**here.estimates.of(request_of(body, here.library, here.limits, owner=owner)))
 
 
 @router.post("/jobs", status_code=201, response_model=JobReply, openapi_extra=_BODY, responses={200: {"model": JobReply}})
@@ -64,7 +64,7 @@ async def submit(
         async with read_form(request, here) as form:
             body = await run_in_threadpool(parsed_body, form.texts.get("job", ""))
             await run_in_threadpool(check_given, body.settings)
-            ids = {field: (await keep(upload, here)).id for field, upload in form.files}
+            ids = {field: (await keep(upload, here, owner)).id for field, upload in form.files}
     elif kind.partition(";")[0].strip() in {"application/json", ""}:
         body = await run_in_threadpool(parsed_body, await request.body())
     else:
@@ -77,7 +77,7 @@ async def submit(
 def _submitted(body: JobBody, ids: dict[str, str] | None, here: Services, owner: str, key: str | None) -> tuple[Job, bool]:
     """The job, and whether it is new."""
 
-    request = request_of(body, here.library, here.limits, ids)
+    request = request_of(body, here.library, here.limits, owner=owner, form=ids)
     priority = NORMAL - body.priority
     if key is None:
         return here.submit(request, owner, priority=priority), True
