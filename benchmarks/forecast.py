@@ -76,7 +76,7 @@ def main() -> None:
 
         def note(step: Step) -> None:
             # Without the picture, which would keep the memory of all of them.
-            steps.append((time.perf_counter(), replace(step, rgb=step.rgb.new_empty(0))))
+            steps.append((time.perf_counter(), replace(step, picture=step.picture.new_empty(0))))
 
         ToFile(run, Target(Path(folder) / "picture.png")).make(on_step=note)
     took = steps[-1][0] - begun

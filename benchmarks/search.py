@@ -65,7 +65,7 @@ class Referee:
     def value(self, step: Step) -> float:
         """J of the step's picture."""
         begun = time.perf_counter()
-        found = self._judge_now()(step.rgb)
+        found = self._judge_now()(step.picture)
         self.seconds += time.perf_counter() - begun
         return found
 

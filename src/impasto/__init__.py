@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from impasto import losses as losses
     from impasto import vgg as vgg
     from impasto.errors import ImpastoError as ImpastoError
+    from impasto.errors import InputError as InputError
+    from impasto.errors import RunError as RunError
     from impasto.presets import PRESETS as PRESETS
     from impasto.run import Result as Result
     from impasto.run import Step as Step
@@ -23,12 +25,26 @@ if TYPE_CHECKING:
     from impasto.settings import Settings as Settings
 
 __version__ = "0.1.0"
-__all__ = ["PRESETS", "ImpastoError", "Result", "Settings", "Step", "__version__", "losses", "stylize", "vgg"]
+__all__ = [
+    "PRESETS",
+    "ImpastoError",
+    "InputError",
+    "Result",
+    "RunError",
+    "Settings",
+    "Step",
+    "__version__",
+    "losses",
+    "stylize",
+    "vgg",
+]
 
 _HOMES = {
     "ImpastoError": "impasto.errors",
+    "InputError": "impasto.errors",
     "PRESETS": "impasto.presets",
     "Result": "impasto.run",
+    "RunError": "impasto.errors",
     "Settings": "impasto.settings",
     "Step": "impasto.run",
     "stylize": "impasto.run",

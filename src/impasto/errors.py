@@ -20,17 +20,51 @@ ImpastoError
 from __future__ import annotations
 
 import difflib
+import pickle
 from collections.abc import Iterable
+from typing import Any
 
 
 class ImpastoError(Exception):
-    """Root of all errors that impasto raises on purpose; `data` carries the facts behind the message."""
+    """Root of all errors that impasto raises on purpose; `data` carries the facts behind the message.
+
+    Every one survives `pickle` and `copy`, whatever its constructor takes: one that does not hangs the pool of processes in which
+    it is raised.  Facts that cannot be pickled are left out of a pickled copy.
+    """
 
     exit_code = 1
 
     def __init__(self, message: str, **data: object) -> None:
         super().__init__(message)
         self.data = data
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _again, (
+            type(self),
+            self.args,
+            {name: value for name, value in vars(self).items() if name != "data"},
+            _sent(self.data),
+        )
+
+
+def _again(kind: type[ImpastoError], args: tuple[Any, ...], attributes: dict[str, Any], data: dict[str, object]) -> ImpastoError:
+    """Return an error as it was, without its constructor."""
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(attributes, data=data)
+    return error
+
+
+def _sent(data: dict[str, object]) -> dict[str, object]:
+    """Return the facts that can be pickled."""
+    return {name: value for name, value in data.items() if _can_be_pickled(value)}
+
+
+def _can_be_pickled(value: object) -> bool:
+    try:
+        pickle.dumps(value)
+    except Exception:
+        return False
+    return True
 
 
 class InputError(ImpastoError):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from impasto.errors import InvalidSettings, UnknownName
-from impasto.settings import DEFAULT_STRENGTH, FIVE_STYLE_LAYERS, Settings, parse
+from impasto.settings import DEFAULT_STRENGTH, FIVE_STYLE_LAYERS, Frozen, Settings, parse
 
 _CHANNELS = {"conv1_1": 64, "conv2_1": 128, "conv3_1": 256, "conv4_1": 512, "conv5_1": 512}
 
@@ -42,6 +43,10 @@ class Preset:
     source: str
     values: Mapping[str, Any]
 
+    def __post_init__(self) -> None:
+        frozen = {name: Frozen(value) if isinstance(value, dict) else value for name, value in self.values.items()}
+        object.__setattr__(self, "values", Frozen(frozen))
+
     def settings(self, **overrides: Any) -> Settings:
         """Its settings, with some values replaced.  Raises InvalidSettings for a strength that nothing would depend on."""
         given = {**self.values, **overrides}
@@ -55,7 +60,7 @@ class Preset:
         return parse({"preset": self.name, **self.values, **overrides})
 
 
-PRESETS: dict[str, Preset] = {
+_PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in (
         Preset(
@@ -167,6 +172,9 @@ PRESETS: dict[str, Preset] = {
         ),
     )
 }
+
+PRESETS: Mapping[str, Preset] = MappingProxyType(_PRESETS)
+"""All presets by name, in the order in which they are listed."""
 
 
 def get(name: str) -> Preset:

@@ -11,9 +11,10 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, NoReturn
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -31,6 +32,36 @@ from impasto.storage.user_text import STANDARD_INPUT, read_text, reason
 
 DEFAULT_STRENGTH = 0.5
 FIVE_STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
+
+
+class Frozen(dict[str, Any]):
+    """A mapping that cannot be changed, and is a dict to all that reads it: settings and presets hand out their own."""
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError("settings cannot be changed; make others, with Settings(…) or model_copy(update={…})")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(frozenset(self.items()))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (dict(self),)
+
+
+def plain(value: Any) -> Any:
+    """Return NumPy's numbers, and arrays and tensors of them, as Python's; everything else as it is.
+
+    >>> plain([1, "a"])
+    [1, 'a']
+    """
+    if isinstance(value, Mapping):
+        return {plain(name): plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(plain, value)) if type(value) in {list, tuple} else list(map(plain, value))
+    to_list = getattr(value, "tolist", None)  # of NumPy's scalars and arrays and of tensors; nothing here may import them
+    return to_list() if callable(to_list) and hasattr(value, "dtype") else value
 
 
 def layer_weights(value: object) -> dict[str, float]:
@@ -127,7 +158,7 @@ def weight(value: object) -> object:
     return value
 
 
-LayerWeights = Annotated[dict[str, float], BeforeValidator(layer_weights)]
+LayerWeights = Annotated[dict[str, float], BeforeValidator(layer_weights), AfterValidator(Frozen)]
 Weight = Annotated[float, BeforeValidator(weight), Field(ge=0, allow_inf_nan=False)]
 PathText = Annotated[str, BeforeValidator(lambda value: os.fspath(value) if isinstance(value, os.PathLike) else value)]
 PerStyle = Annotated[tuple[float, ...], BeforeValidator(numbers)]
@@ -242,9 +273,7 @@ class Settings(BaseModel):
     )
     save_every: Annotated[int, Field(ge=1)] | None = Field(None, description="write the intermediate picture every N iterations")
     device: str = Field("auto", description="auto, cpu, cuda, cuda:N or mps")
-    precision: Precision = Field(
-        "auto", description="number format inside the network; auto takes what the device computes fast"
-    )
+    precision: Precision = Field("auto", description="number format inside the network; auto takes what the device computes fast")
     memory: Annotated[int | None, BeforeValidator(memory_size)] = Field(
         None, description="the most memory that the program may have, as 4GB; default: what is free"
     )
@@ -254,6 +283,11 @@ class Settings(BaseModel):
         None, description="dots an inch written into the file; default: the photograph's, else 72"
     )
     max_pixels: Annotated[int, Field(ge=1)] = Field(268_435_456, description="refuse input pictures larger than this")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain(cls, values: Any) -> Any:
+        return plain(values)
 
     @field_validator("device")
     @classmethod

@@ -19,7 +19,7 @@ def clusters(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:
     best: tuple[float, Tensor] | None = None
     for _ in range(_STARTS):
         centers = _start(rows, count, generator)
-        group = torch.zeros(len(rows), dtype=torch.long)
+        group = torch.zeros(len(rows), dtype=torch.long, device="cpu")
         for _ in range(_ROUNDS):
             distance, found = _nearest(rows, centers)
             sums = torch.zeros_like(centers).index_add_(0, found, rows)
@@ -39,8 +39,8 @@ def clusters(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:
 
 def _start(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:
     """Rows far from each other: each is drawn by its squared distance from those before it."""
-    chosen = [int(torch.randint(len(rows), (1,), generator=generator))]
-    nearest = torch.full((len(rows),), torch.inf)
+    chosen = [int(torch.randint(len(rows), (1,), generator=generator, device="cpu"))]
+    nearest = torch.full((len(rows),), torch.inf, dtype=torch.float32, device="cpu")
     for _ in range(count - 1):
         nearest = torch.minimum(nearest, (rows - rows[chosen[-1]]).square().sum(1))
         total = float(nearest.sum())

@@ -61,7 +61,7 @@ def sharpened(masks: Tensor, lab: Tensor) -> Tensor:
 def _likelihood(masks: Tensor, place: Tensor) -> Tensor:
     """How often each pixel's colour is in each region, [N, 1, H, W]; place: the cell of each pixel's colour, [H·W]."""
     count, cells = len(masks), _BINS**3
-    seen = torch.zeros(count, cells).index_add_(1, place, masks.flatten(1))
+    seen = torch.zeros(count, cells, dtype=torch.float32, device="cpu").index_add_(1, place, masks.flatten(1))
     smooth = F.avg_pool3d(seen.view(count, 1, _BINS, _BINS, _BINS), 3, stride=1, padding=1).view(count, cells)
     often = (smooth + 1e-3) / (smooth.sum(1, keepdim=True) + 1e-3 * cells)
     return often[:, place].view_as(masks)

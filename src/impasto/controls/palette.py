@@ -43,19 +43,20 @@ def matching_lightness(rgb: Tensor, target: Tensor) -> Recoloring:
     """What leaves lightness only, with the mean and standard deviation of the target's."""
     (mean, spread), (to_mean, to_spread) = (_moments(picture) for picture in (rgb, target))
     gain = (to_spread[0, 0] / spread[0, 0]).sqrt()
-    matrix, offset = torch.zeros(3, 3, dtype=torch.float64), torch.zeros(3, dtype=torch.float64)
+    matrix, offset = (torch.zeros(shape, dtype=torch.float64, device="cpu") for shape in ((3, 3), (3,)))
     matrix[0, 0], offset[0] = gain, to_mean[0] - gain * mean[0]
     return Recoloring(matrix, offset)
 
 
 def grey() -> Recoloring:
     """What leaves lightness only, as it is."""
-    return Recoloring(torch.diag(torch.tensor([1.0, 0.0, 0.0], dtype=torch.float64)), torch.zeros(3, dtype=torch.float64))
+    lightness = torch.diag(torch.tensor([1.0, 0.0, 0.0], dtype=torch.float64, device="cpu"))
+    return Recoloring(lightness, torch.zeros(3, dtype=torch.float64, device="cpu"))
 
 
 def recolored(rgb: Tensor, recoloring: Recoloring, *, amount: float = 1.0) -> Tensor:
     """rgb [1, 3, H, W], sRGB-encoded, 0..1, recoloured by an amount 0..1."""
-    matrix = amount * recoloring.matrix + (1 - amount) * torch.eye(3, dtype=torch.float64)
+    matrix = amount * recoloring.matrix + (1 - amount) * torch.eye(3, dtype=torch.float64, device="cpu")
     offset = amount * recoloring.offset
     made = torch.empty_like(rgb)
     for rows in bands(rgb.shape[2], rgb.shape[3]):
@@ -84,7 +85,7 @@ def _moments(rgb: Tensor) -> tuple[Tensor, Tensor]:
     colors = to_oklab(rgb.double()).flatten(2)[0]
     mean = colors.mean(1)
     around = colors - mean[:, None]
-    return mean, around @ around.T / colors.shape[1] + _LEAST**2 * torch.eye(3, dtype=torch.float64)
+    return mean, around @ around.T / colors.shape[1] + _LEAST**2 * torch.eye(3, dtype=torch.float64, device="cpu")
 
 
 def _power(matrix: Tensor, exponent: float) -> Tensor:

@@ -218,7 +218,7 @@ def _link(
     trimmed: tuple[torch.Size, slice, slice] | None,
 ) -> _Link:
     with torch.enable_grad():
-        begin = _Begin.apply(start, torch.zeros(0, requires_grad=True))  # type: ignore[no-untyped-call]
+        begin = _Begin.apply(start, torch.zeros(0, dtype=torch.float32, device="cpu", requires_grad=True))  # type: ignore[no-untyped-call]
         end = vgg.stretch(begin, after, layer, pooled=pooled)
         edge, incoming = get_gradient_edge(begin), _Incoming()
         number = _End.apply(end, incoming)  # type: ignore[no-untyped-call]

@@ -62,7 +62,7 @@ def _encoded(lab: Tensor) -> Tensor:
 
 
 def _inverse(matrix: tuple[tuple[float, ...], ...]) -> tuple[tuple[float, ...], ...]:
-    inverse = torch.linalg.inv(torch.tensor(matrix, dtype=torch.float64))
+    inverse = torch.linalg.inv(torch.tensor(matrix, dtype=torch.float64, device="cpu"))
     return tuple(tuple(row) for row in inverse.tolist())
 
 

@@ -48,7 +48,7 @@ class Picture:
     @property
     def rgb(self) -> Tensor:
         """All of it, float32 [3, H, W], sRGB-encoded, 0..1; made anew at each call, so for small pictures only."""
-        whole = torch.empty(3, *self.size)
+        whole = torch.empty(3, *self.size, dtype=torch.float32, device="cpu")
         for rows, color in zip(bands(*self.size), self._color(), strict=True):
             whole[:, rows] = color
         return whole
@@ -88,7 +88,7 @@ class Picture:
     @cached_property
     def _unseen(self) -> Tensor:
         """The colour of wholly transparent pixels, [1 or 3, 1, 1]; middle gray if nothing is visible at all."""
-        weighted, total = torch.zeros((), dtype=torch.float64), torch.zeros((), dtype=torch.float64)
+        weighted, total = (torch.zeros((), dtype=torch.float64, device="cpu") for _ in range(2))
         for rows in bands(*self.size):
             band = _planes(self.pixels[rows])
             weighted = weighted + (band[:-1].double() * band[-1]).sum((1, 2))
@@ -118,7 +118,7 @@ def _planes(pixels: np.ndarray) -> Tensor:
     """[rows, W, C] → float32 [C, rows, W], 0..1, in memory of its own."""
     height, width, channels = pixels.shape
     # PyTorch's memory, not NumPy's: its addresses are multiples of 64, and the last bit of MKL's sums depends on that.
-    planes = torch.empty(channels, height, width)
+    planes = torch.empty(channels, height, width, dtype=torch.float32, device="cpu")
     values = planes.numpy()
     values[...] = pixels.transpose(2, 0, 1)
     full = _full(pixels)

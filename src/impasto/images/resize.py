@@ -34,19 +34,19 @@ def resize_bands(bands: Iterable[Tensor], before: tuple[int, int], size: tuple[i
     """
     height, width = size
     filter_down = Filter.between(before[0], height)
-    whole, totals, top = torch.empty(0), np.zeros(height), 0
+    whole, totals, top = torch.empty(0, dtype=torch.float32, device="cpu"), np.zeros(height), 0
     for band in bands:
         channels, rows, _ = band.shape
         if top == 0:
-            whole = torch.zeros(channels, height, width)
+            whole = torch.zeros(channels, height, width, dtype=torch.float32, device="cpu")
         across = _across(band, width)
         seen_by, weights = filter_down.of_rows(top, top + rows)
         totals[seen_by] += weights.sum(axis=1)
-        block = torch.tensor(weights, dtype=torch.float32)  # copied to an aligned place
+        block = torch.tensor(weights, dtype=torch.float32, device="cpu")  # copied to an aligned place
         for channel in range(channels):
             whole[channel, seen_by].addmm_(block, across[channel])
         top += rows
-    return whole.div_(torch.tensor(totals, dtype=torch.float32)[:, None]).clamp_(0, 1)
+    return whole.div_(torch.tensor(totals, dtype=torch.float32, device="cpu")[:, None]).clamp_(0, 1)
 
 
 def _across(band: Tensor, width: int) -> Tensor:

@@ -71,7 +71,7 @@ class Telling:
         self._try(lambda: self._losses(run))
 
     def _preview(self, run: Run, step: Step) -> None:
-        rgb = run.finished_picture(step.rgb[0].clamp(0, 1).float().cpu())
+        rgb = run.finished_picture(step.picture[0].clamp(0, 1).float().cpu())
         height, width = rgb.shape[1:]
         scale = min(1.0, PREVIEW_SIDE_PX / max(height, width))
         small = resize(rgb[None], (max(1, round(height * scale)), max(1, round(width * scale))))[0]

@@ -12,10 +12,12 @@ from torch import Tensor
 
 from impasto.losses.pieces import Pieces
 from impasto.losses.statistic import Statistic
+from impasto.torch_modes import exact_arithmetic
 
 _ALL: Final = slice(None)
 
 
+@exact_arithmetic()
 def content_loss(generated: Tensor, content: Tensor) -> Tensor:
     """J_content of features [B, C, H, W] and [B or 1, C, H, W] → scalar, averaged over the batch.
 

@@ -14,6 +14,7 @@ from torch.autograd.function import once_differentiable
 
 from impasto.losses.products import add_at_each_position, at_each_position, blocks, outer_sum, together
 from impasto.losses.statistic import Statistic
+from impasto.torch_modes import exact_arithmetic
 
 VERSION: Final = 4
 """Of what a Gram statistic is, to the last bit: one more whenever it is defined or summed in another way, so that none which
@@ -41,6 +42,7 @@ def gram_sum(features: Tensor) -> Tensor:
     return _GramSum.apply(features)  # type: ignore[no-any-return, no-untyped-call]
 
 
+@exact_arithmetic()
 def gram_matrix(features: Tensor) -> Tensor:
     """Gram matrices averaged over positions: features [B, C, H, W] → [B, C, C]."""
     return gram_sum(features) / (features.shape[2] * features.shape[3])
@@ -73,6 +75,7 @@ class _Distance(torch.autograd.Function):
         return away * (2 * ctx.scale * upstream), None, None
 
 
+@exact_arithmetic()
 def style_loss(generated: Tensor, style: Tensor) -> Tensor:
     """J_style at one layer of features [B, C, H, W] and [B or 1, C, H', W'] → scalar, averaged over the batch."""
     return gram_distance(gram_matrix(generated), gram_matrix(style)).mean()

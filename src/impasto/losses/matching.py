@@ -42,7 +42,7 @@ _BLOCK: Final = 4096
 
 def some_positions(count: int, most: int = MOST) -> Tensor:
     """At most so many of `count` positions, in an order at random, always alike: [min(most, count)], on the CPU."""
-    return torch.randperm(count, generator=torch.Generator().manual_seed(0))[:most]
+    return torch.randperm(count, generator=torch.Generator().manual_seed(0), device="cpu")[:most]
 
 
 def samples_of(features: Tensor) -> Tensor:
@@ -179,4 +179,4 @@ class MatchingTerm:
     @property
     def nothing(self) -> Tensor:
         """1: distances are relative already, and that of features that have nothing to do with the style."""
-        return torch.ones(())
+        return torch.ones((), dtype=torch.float32, device="cpu")

@@ -20,6 +20,7 @@ from torch.autograd.function import once_differentiable
 
 from impasto.losses.statistic import Statistic
 from impasto.losses.whole import features_of, kept
+from impasto.torch_modes import own_torch_modes
 
 Directions = Literal["sliced", "histogram"]
 
@@ -34,10 +35,13 @@ _NUMBERS: Final = 1 << 20
 
 
 @cache
+@own_torch_modes()
 def directions(channels: int) -> Tensor:
     """[C, C] in float32 on the CPU: vectors at right angles to each other, turned at random, always alike."""
     generator = torch.Generator().manual_seed(0)
-    found: Tensor = torch.linalg.qr(torch.randn(channels, channels, generator=generator, dtype=torch.float64))[0].float()
+    found: Tensor = torch.linalg.qr(torch.randn(channels, channels, generator=generator, dtype=torch.float64, device="cpu"))[
+        0
+    ].float()
     return found
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from impasto.losses.statistic import PIXELS, Statistic
+from impasto.torch_modes import exact_arithmetic
 
 
 def variation_sum(rgb: Tensor) -> Tensor:
@@ -21,6 +22,7 @@ def variation_sum(rgb: Tensor) -> Tensor:
     return down + right
 
 
+@exact_arithmetic()
 def total_variation(rgb: Tensor) -> Tensor:
     """J_variation of rgb [B, 3, H, W], sRGB-encoded, 0..1 → scalar, averaged over all values; 0 for a constant picture."""
     return variation_sum(rgb) / rgb.numel()

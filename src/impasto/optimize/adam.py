@@ -70,8 +70,8 @@ class Adam:
     def state(self) -> dict[str, Tensor]:
         """All that a later `restore` needs to go on exactly."""
         state = {
-            "shrink": torch.tensor(self.shrink),
-            "steps": torch.tensor(self._steps, dtype=torch.int64),
+            "shrink": torch.tensor(self.shrink, dtype=torch.float32, device="cpu"),
+            "steps": torch.tensor(self._steps, dtype=torch.int64, device="cpu"),
         }
         named = {"x": self._x, "g": self._g, "m": self._m, "v": self._v}
         return state | {name: value for name, value in named.items() if value is not None}

@@ -60,7 +60,7 @@ class Lbfgs:
         self._s: list[Tensor] = []
         self._y: list[Tensor] = []
         self._rho: list[Tensor] = []
-        self._gamma = torch.zeros(())
+        self._gamma = torch.zeros((), dtype=torch.float32, device="cpu")
         """γ of H₀ = γ·P: of the latest pair that entered, before any that of the first step."""
         self._x: Tensor | None = None
         self._g: Tensor | None = None
@@ -141,7 +141,7 @@ class Lbfgs:
 
     def state(self) -> dict[str, Tensor]:
         """All that a later `restore` needs to go on exactly; valid until the next step, which may write over it."""
-        state = {"shrink": torch.tensor(self.shrink)}
+        state = {"shrink": torch.tensor(self.shrink, dtype=torch.float32, device="cpu")}
         if self._x is not None and self._g is not None:
             state |= {"x": self._x, "g": self._g, "gamma": self._gamma}
         state |= {f"s.{i:04d}": s for i, s in enumerate(self._s)}

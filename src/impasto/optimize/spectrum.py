@@ -14,6 +14,8 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from impasto.torch_modes import own_torch_modes
+
 _OCTAVES: Final = 7
 
 
@@ -45,9 +47,13 @@ class Spectrum:
 
 
 @lru_cache(maxsize=2)
+@own_torch_modes()
 def spectral_weights(height: int, width: int, power: float, dtype: torch.dtype, device: torch.device) -> Tensor:
     """w [H, ⌊W/2⌋ + 1] of planes [H, W]."""
-    down, across = torch.fft.fftfreq(height, dtype=torch.float64), torch.fft.rfftfreq(width, dtype=torch.float64)
+    down, across = (
+        frequencies(length, dtype=torch.float64, device="cpu")
+        for frequencies, length in ((torch.fft.fftfreq, height), (torch.fft.rfftfreq, width))
+    )
     weights: Tensor = (
         (down.square()[:, None] + across.square()[None]).sqrt_().div_(0.5**0.5).clamp_min_(0.5**_OCTAVES).pow_(-power)
     )

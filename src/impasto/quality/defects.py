@@ -38,6 +38,6 @@ def border(rgb: Tensor) -> float:
 
 
 def _fine(light: Tensor) -> Tensor:
-    kernel = torch.tensor([1.0, 2.0, 1.0], dtype=light.dtype) / 4
+    kernel = torch.tensor([1.0, 2.0, 1.0], dtype=light.dtype, device=light.device) / 4
     smooth = F.conv2d(F.pad(light, (1, 1, 1, 1), mode="replicate"), torch.outer(kernel, kernel)[None, None])
     return light - smooth

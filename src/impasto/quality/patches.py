@@ -47,12 +47,14 @@ def _projected(level: Tensor) -> Tensor:
     """[directions, patches], in order."""
     generator = torch.Generator().manual_seed(0)
     rows, columns = (side - _PATCH_PX + 1 for side in level.shape[2:])
-    chosen = torch.randperm(rows * columns, generator=generator)[:_PATCHES]
+    chosen = torch.randperm(rows * columns, generator=generator, device="cpu")[:_PATCHES]
     windows = level[0].unfold(1, _PATCH_PX, 1).unfold(2, _PATCH_PX, 1)
     patches = windows[:, chosen // columns, chosen % columns].transpose(0, 1)
     mean = patches.mean((0, 2, 3), keepdim=True)
     patches = (patches - mean) / patches.std((0, 2, 3), keepdim=True, correction=0).clamp_min(1e-4)
-    directions = torch.randn(_DIRECTIONS, patches[0].numel(), generator=torch.Generator().manual_seed(1))
+    directions = torch.randn(
+        _DIRECTIONS, patches[0].numel(), generator=torch.Generator().manual_seed(1), dtype=torch.float32, device="cpu"
+    )
     along = directions / directions.norm(dim=1, keepdim=True)
     ordered: Tensor = (along @ patches.flatten(1).T).sort(1).values
     return ordered

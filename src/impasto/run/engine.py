@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
@@ -25,8 +24,9 @@ from impasto.losses import PIXELS
 from impasto.losses.whole import ADVICE
 from impasto.objective import WHOLE, Survey
 from impasto.optimize import Adam, Bounds, Lbfgs, Loop, Optimizer, Rollback, Spectrum, Vectors
+from impasto.out_of_memory import is_out_of_memory
 from impasto.run import levels, style_cache
-from impasto.run.budget import Budget, is_out_of_memory, release
+from impasto.run.budget import Budget, release
 from impasto.run.inputs import Inputs
 from impasto.run.pace import Cost, Pace, Work
 from impasto.run.seen import Seen
@@ -34,6 +34,7 @@ from impasto.run.step import Record, Step
 from impasto.run.trial import goal_of_noise, pace_of
 from impasto.scratch import Scratch
 from impasto.settings import Settings
+from impasto.torch_modes import own_torch_modes
 from impasto.vgg import Vgg
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def optimizer_for(settings: Settings, vectors: Vectors | None = None, together: 
 class Run:
     """Iterate over it to make the picture; each item is a Step."""
 
+    @own_torch_modes()
     def __init__(
         self,
         settings: Settings,
@@ -86,8 +88,8 @@ class Run:
                 raise InvalidSettings("a tileable picture is made by one process; start it without torchrun", setting="tileable")
         if settings.compares_whole and together is not None:
             raise InvalidSettings(ADVICE.format(by="several processes"), setting="style_loss")
-        self.scratch = Path(tempfile.gettempdir())
-        """The folder for vectors that do not fit into memory."""
+        self.scratch: Path | None = None
+        """The folder for vectors that do not fit into memory; None is that for temporary files, looked for when it is needed."""
 
         sizes = [level.canvas(settings.canvas_margin) for level in self.levels]
         margin = margin_px(vgg.architecture, vgg.path(self.layers))
@@ -121,6 +123,7 @@ class Run:
         return self._best is not None
 
     @property
+    @own_torch_modes()
     def best(self) -> Tensor | None:
         """The picture with the lowest J of the level so far, [1, 3, h, w], clipped to 0..1; None before the first evaluation."""
         if self._best is None:
@@ -133,6 +136,7 @@ class Run:
         while not self.finished:
             yield self.advance()
 
+    @own_torch_modes()
     def advance(self) -> Step:
         """One evaluation and step.  Raises RunError, and NoProgress at the end of a run that never left its start."""
         if self.together is None:
@@ -166,7 +170,8 @@ class Run:
         else:
             self._keep(loop.iteration - 1, *good)
         at, last = self.level, self.records[-1]
-        rgb = loop.x if self._best is None else self._best[1] if good is None else good[0]
+        # The best one instead of a bad one: kept apart, since the next best may be written over it where it lies on disk.
+        rgb = loop.x if self._best is None else loop.vectors.keep(self._best[1]) if good is None else good[0]
         if loop.iteration > level.iterations:
             self._leave()
         left = pace.left(self.works(at), done=loop.iteration)
@@ -186,7 +191,7 @@ class Run:
             done - 1,
             self.steps,
             last.loss,
-            last.parts,
+            dict(last.parts),
             rolled_back,
             left,
             note,
@@ -214,6 +219,7 @@ class Run:
         """Each style as a level (from 0) sees it, [1, 3, h, w], on the device."""
         return self._seen.styles(self.levels[level].size)
 
+    @own_torch_modes()
     def finished_picture(self, rgb: Tensor) -> Tensor:
         """A picture of this run [3, H, W], 0..1, of any size, as it is shown and saved."""
         return self._seen.finished(rgb)
@@ -304,6 +310,7 @@ class Run:
         plans = self.budget.plans[first:]
         return [Work(plan.work_pixels, level.iterations + 1) for plan, level in zip(plans, self.levels[first:], strict=True)]
 
+    @own_torch_modes()
     def pace(self, *, always: bool = False) -> Pace:
         """What steps take here, tried out once, before the first.
 
@@ -370,6 +377,7 @@ class Run:
         if self._loop is not None and self._loop.vectors.store is not None:
             self._loop.vectors.store.rest(part)
 
+    @own_torch_modes()
     def restore(self, facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None:
         """Goes to a saved state."""
         self.level = facts["level"]

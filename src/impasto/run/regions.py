@@ -77,7 +77,7 @@ def from_map(colored: Picture, *, soft_px: int = 2) -> Tensor:
     step = math.ceil(max(colored.size) / _LONGEST_PX)
     seen = replace(colored, pixels=colored.pixels[::step, ::step])
     pixels = (seen.rgb * 255).round().long().flatten(1).T
-    keys = pixels @ torch.tensor([65536, 256, 1])
+    keys = pixels @ torch.tensor([65536, 256, 1], dtype=torch.int64, device="cpu")
     found, counts = torch.unique(keys, return_counts=True)
     flat = found[counts >= max(1, _LEAST_SHARE * len(keys))]
     if not 2 <= len(flat) <= MOST:
@@ -96,7 +96,7 @@ def from_map(colored: Picture, *, soft_px: int = 2) -> Tensor:
 
 def label_map(masks: Tensor) -> Tensor:
     """The map of masks [N, H, W], in flat colours, [3, H, W], 0..1: each pixel in that of its largest."""
-    return (torch.tensor(COLORS)[masks.argmax(0)] / 255).permute(2, 0, 1)
+    return (torch.tensor(COLORS, dtype=torch.float32, device="cpu")[masks.argmax(0)] / 255).permute(2, 0, 1)
 
 
 def _features(seen: Tensor, vgg: Vgg) -> tuple[Tensor, tuple[int, int]]:
@@ -118,8 +118,10 @@ def _colors(seen: Tensor) -> tuple[Tensor, tuple[int, int]]:
 
 def _color_and_place(seen: Tensor, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """Oklab, chroma twice, since it tells more than light and shade do; and the height in the picture, −½ to ½."""
-    color = F.adaptive_avg_pool2d(to_oklab(seen), grid) * torch.tensor([1.0, 2.0, 2.0]).view(1, 3, 1, 1)
-    place = torch.linspace(-0.5, 0.5, grid[0]).view(1, 1, -1, 1).expand(1, 1, *grid)
+    color = F.adaptive_avg_pool2d(to_oklab(seen), grid) * torch.tensor([1.0, 2.0, 2.0], dtype=torch.float32, device="cpu").view(
+        1, 3, 1, 1
+    )
+    place = torch.linspace(-0.5, 0.5, grid[0], dtype=torch.float32, device="cpu").view(1, 1, -1, 1).expand(1, 1, *grid)
     return color, place
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, overload
 
 from torch import Tensor
 
@@ -19,6 +18,7 @@ from impasto.run.engine import Run
 from impasto.run.levels import final_size
 from impasto.run.step import Record
 from impasto.settings import Settings
+from impasto.torch_modes import own_torch_modes
 
 if TYPE_CHECKING:
     from PIL.Image import Image  # noqa: TID251 - for the type of `.image` only
@@ -26,40 +26,86 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Result:
-    """What a run made.  `rgb`: [3, H, W], sRGB-encoded, 0..1; `alpha`: [H, W], 0..1, from the content, or None."""
+    """A finished picture with its losses, settings and manifest.
 
-    rgb: Tensor
-    alpha: Tensor | None
+    `rgb`, `alpha` and `image` are copies, made each time they are read: what the caller does to them changes no file.
+    """
+
+    picture: Tensor
+    """float32 [3, H, W], sRGB-encoded, 0..1: what is saved, so it must not be written to; `rgb` is a copy."""
+
+    opacity: Tensor | None
+    """float32 [H, W], 0..1, the photograph's alpha, or None where that has none; `alpha` is a copy."""
+
     dpi: tuple[float, float]
     losses: tuple[Record, ...]
     settings: Settings
     manifest: Mapping[str, Any]
 
-    @cached_property
+    @property
+    def rgb(self) -> Tensor:
+        """The picture, float32 [3, H, W], sRGB-encoded, 0..1."""
+        return self.picture.detach().clone()
+
+    @property
+    def alpha(self) -> Tensor | None:
+        """The photograph's alpha, float32 [H, W], 0..1, or None where that has none."""
+        return None if self.opacity is None else self.opacity.detach().clone()
+
+    @property
+    @own_torch_modes()
     def image(self) -> Image:
         """The picture as an 8-bit PIL image, RGB or RGBA."""
-        return to_pil(self.rgb, self.alpha)
+        return to_pil(self.picture, self.opacity)
 
-    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False, record: bool = True) -> Path:
-        """Write the picture, and its manifest inside it and beside it; the extension says the format.
+    @overload
+    def save(
+        self,
+        path: str | os.PathLike[str],
+        format: str | None = None,
+        *,
+        overwrite: bool = False,
+        record: bool = True,
+    ) -> Path: ...
+
+    @overload
+    def save(self, path: Writable, format: str | None = None, *, overwrite: bool = False, record: bool = True) -> None: ...
+
+    @own_torch_modes()
+    def save(
+        self,
+        path: str | os.PathLike[str] | Writable,
+        format: str | None = None,  # noqa: A002 - the word for it, and Pillow's
+        *,
+        overwrite: bool = False,
+        record: bool = True,
+    ) -> Path | None:
+        """Write the picture, and its manifest inside it and beside it; return the path, or None for a file object.
 
         Args:
-            path: The picture's file; the manifest beside it is called `PATH.json`.
+            path: The picture's file, whose extension says the format; the manifest beside it is called `PATH.json`.  Or a file
+                object open for writing bytes, which gets the picture with the manifest inside, and is left open.
+            format: The format for a file object, as "png" or ".jpg"; without it the extension of the object's name, else PNG.
             overwrite: Replace files that exist.
             record: Whether the manifest is written.
 
         Raises:
-            OutputError: A file cannot be written, or exists and `overwrite` is not set.
+            OutputError: A file cannot be written, or exists and `overwrite` is not set; there is no such format.
         """
-        target = expanded(path)
+        text = manifests.to_json(self.manifest) if record else None
+        if not isinstance(path, str | os.PathLike):
+            path.write(self._encoded(_extension(path, format), text))
+            return None
+        target = expanded(os.fsdecode(path))
+        if format is not None and _dotted(format) != target.suffix.lower():
+            raise OutputError(f"format {format!r} is for file objects; {target} says its format by its extension", path=target)
         beside = manifests.sidecar(target)
         if record and not overwrite and os.path.lexists(beside):
             raise OutputError(f"{beside} exists; choose another name, or replace it with --overwrite", path=beside)
-        text = manifests.to_json(self.manifest) if record else None
         written = write(
             target,
-            self.rgb,
-            alpha=self.alpha,
+            self.picture,
+            alpha=self.opacity,
             bits=self.settings.bits,
             quality=self.settings.quality,
             dpi=self.dpi,
@@ -72,9 +118,44 @@ class Result:
 
     def _repr_png_(self) -> bytes:
         """A notebook shows this."""
-        return encode(self.rgb, ".png", alpha=self.alpha)
+        return encode(self.picture, ".png", alpha=self.opacity)
+
+    def _encoded(self, extension: str, manifest: str | None) -> bytes:
+        settings = self.settings
+        return encode(
+            self.picture,
+            extension,
+            alpha=self.opacity,
+            bits=settings.bits,
+            quality=settings.quality,
+            dpi=self.dpi,
+            manifest=manifest,
+        )
 
 
+class Writable(Protocol):
+    """A file open for writing bytes."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take the bytes."""
+
+
+def _dotted(format: str) -> str:  # noqa: A002 - the word for it
+    """`PNG` → `.png`."""
+    return "." + format.lower().removeprefix(".")
+
+
+def _extension(file: Writable, format: str | None) -> str:  # noqa: A002 - the word for it
+    """Return the extension that says a file object's format."""
+    if format is not None:
+        return _dotted(format)
+    if not callable(getattr(file, "write", None)):
+        raise OutputError(f"expected a path or a file object open for writing, got {type(file).__name__}")
+    name = getattr(file, "name", None)
+    return (Path(name).suffix if isinstance(name, str) else "") or ".png"
+
+
+@own_torch_modes()
 def result_of(run: Run) -> Result:
     """The best picture of a run so far, at the size asked for; raises RunError before the first evaluation."""
     best = run.best

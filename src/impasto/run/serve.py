@@ -137,7 +137,7 @@ def _settle_shares(together: Together, run: Run, asked: Share) -> None:
     """All agree on the shares; measured ones are in proportion to how often a second each goes through the network and back."""
     shards = together.shards
     if asked == "measured":
-        speeds = torch.zeros(shards.count, dtype=torch.float64)
+        speeds = torch.zeros(shards.count, dtype=torch.float64, device="cpu")
         speeds[shards.rank] = 1 / seconds(run.vgg)[0]
         shards.shares = shards.add_up(speeds).tolist()
     elif asked is not None:

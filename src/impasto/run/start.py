@@ -36,7 +36,7 @@ def start_image(
         return content.clone()
     if kind == "style":
         return resize(next(iter(styles)), (content.shape[2], content.shape[3]))
-    uniform = torch.rand(content.shape, generator=generator, dtype=torch.float32).to(content)
+    uniform = torch.rand(content.shape, generator=generator, dtype=torch.float32, device="cpu").to(content)
     if kind == "noise":
         return uniform
     noise = mean_rgb.to(content) + BLEND_NOISE * (2 * uniform - 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
@@ -26,13 +26,19 @@ class Step:
     note: str | None
     """What the user should know: that memory ran out, and how the run goes on."""
 
-    rgb: Tensor
-    """The picture evaluated, [1, 3, H, W], sRGB-encoded, at the level's size; pixels may leave 0..1 where bounds are free.
+    picture: Tensor = field(repr=False, compare=False)
+    """What the run itself goes on from, so it must not be written to; `rgb` is a copy."""
 
-    What `color` and masks do at the end is not done to it (`Run.finished_picture`).
+    @property
+    def rgb(self) -> Tensor:
+        """The picture evaluated, [1, 3, H, W], sRGB-encoded, at the level's size; pixels may leave 0..1 where bounds are free.
 
-    Of several processes the first has it, at steps that `save_every` asks for; else it has no rows.
-    """
+        A copy, made each time it is read: the caller may write to it, and the run does not see it.  It is the picture of this
+        step whenever it is read.  What `color` and masks do at the end is not done to it (`Run.finished_picture`).
+
+        Of several processes the first has it, at steps that `save_every` asks for; else it has no rows.
+        """
+        return self.picture.detach().clone()
 
 
 @dataclass(frozen=True)

@@ -212,7 +212,7 @@ class ToFile:
         try:
             write(
                 self.target.intermediate(step.step),
-                self.run.finished_picture(step.rgb[0].clamp(0, 1).float().cpu()),
+                self.run.finished_picture(step.picture[0].clamp(0, 1).float().cpu()),
                 alpha=alpha_at(self.run, step.size),
                 bits=settings.bits,
                 quality=settings.quality,

@@ -83,7 +83,7 @@ class Together:
     def step(self) -> Iterator[None]:
         """Around a step.  A run that fails does so everywhere at the same point; whatever else happens, happens here only."""
         self.order(ADVANCE)
-        asked = self.shards.add_up(torch.tensor([float(self._interrupted())]))
+        asked = self.shards.add_up(torch.tensor([float(self._interrupted())], dtype=torch.float32, device="cpu"))
         self._asked_to_stop = self._asked_to_stop or float(asked) > 0
         try:
             yield
@@ -161,7 +161,7 @@ class Together:
         self.enter((size[0], size[1]), stride)
         own = {}
         for name, dtype, shape in kinds:
-            like = torch.empty(0, dtype=getattr(torch, dtype))
+            like = torch.empty(0, dtype=getattr(torch, dtype), device="cpu")
             given = tensors.get(name) if self.first else None
             if len(shape) > 0:
                 whole = None if given is None else given.view(1, 3, *self.division.size)

@@ -35,7 +35,7 @@ class Failed(Exception):
     Not an ImpastoError: the caller knows what to advise, and makes a DownloadError of it.
     """
 
-    def __init__(self, message: str, *, passing: bool) -> None:
+    def __init__(self, message: str, *, passing: bool = False) -> None:
         super().__init__(message)
         self.passing = passing
 

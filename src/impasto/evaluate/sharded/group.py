@@ -46,7 +46,7 @@ class Shards:
             )
             dist.init_process_group(backend, store=store, rank=self.rank, world_size=self.count, timeout=_LONG)
             self._watch.begin()
-            self.add_up(torch.zeros(1))
+            self.add_up(torch.zeros(1, dtype=torch.float32, device="cpu"))
         except (RuntimeError, ValueError, OSError) as error:
             raise PeerLost(f"the {self.count} processes did not find each other: {_first_line(error)}") from None
 
@@ -108,10 +108,10 @@ class Shards:
         if self.count == 1:
             return message
         with self._talking():
-            length = torch.tensor([len(message)])
+            length = torch.tensor([len(message)], dtype=torch.int64, device="cpu")
             dist.broadcast(length, 0)
             text = torch.frombuffer(bytearray(message), dtype=torch.uint8) if message and self.rank == 0 else None
-            text = torch.empty(int(length), dtype=torch.uint8) if text is None else text
+            text = torch.empty(int(length), dtype=torch.uint8, device="cpu") if text is None else text
             if text.numel() > 0:
                 dist.broadcast(text, 0)
         if self.rank == 0:

@@ -40,7 +40,7 @@ class ShardedSpectrum:
             return self.shards.add_up(torch.dot(x.view(-1), x.view(-1)))
         height, width = self.division.size
         own = self._columns[self.shards.rank]
-        times = torch.full((own.stop - own.start,), 2.0, device=x.device)
+        times = torch.full((own.stop - own.start,), 2.0, dtype=torch.float32, device=x.device)
         for column in {0, width // 2} if width % 2 == 0 else {0}:
             if own.start <= column < own.stop:
                 times[column - own.start] = 1.0

@@ -72,7 +72,9 @@ def _pairs(path: Path, arrays: list[tuple[str, Tensor]]) -> dict[str, Pair]:
 
 def _tensor(dataset: Any) -> Tensor:
     # A fully connected kernel of 400 MB is not read: its rank says enough.
-    return torch.empty(0, 0) if dataset.ndim == 2 else torch.from_numpy(np.asarray(dataset[()]))
+    return (
+        torch.empty(0, 0, dtype=torch.float32, device="cpu") if dataset.ndim == 2 else torch.from_numpy(np.asarray(dataset[()]))
+    )
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
