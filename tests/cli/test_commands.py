@@ -324,7 +324,6 @@ BAD = {
     "no style file": (["photo.png", "missing.style"], "missing.style does not exist"),
     "unknown format": (["photo.png", "paint.png", "-o", "a.xyz"], ".xyz"),
     "16-bit JPEG": (["photo.png", "paint.png", "-o", "a.jpg", "--bits", "16"], "16"),
-    "place is a folder": (["photo.png", "paint.png", "-o", "folder.png"], "folder"),
     "folder cannot be made": (["photo.png", "paint.png", "-o", "text.jpg/a.png"], "text.jpg"),
     "losses in no form": (["photo.png", "paint.png", "--losses", "a.txt"], ".csv"),
     "missing settings": (["photo.png", "paint.png", "--settings", "no.toml"], "no.toml"),

@@ -30,7 +30,7 @@ from impasto.cli import (
 )
 from impasto.cli.help_texts import keep_help
 from impasto.cli.options import INTERRUPTED
-from impasto.cli.streams import standard_streams
+from impasto.cli.streams import StandardOutputFailed, standard_streams
 from impasto.errors import ImpastoError, PeerLost
 from impasto.out_of_memory import is_out_of_memory
 from impasto.ranks import is_first
@@ -85,9 +85,8 @@ def run() -> None:
             code = _run()
     except BrokenPipeError:
         code = 1  # the reader of our output went away (`| head`): nobody is left to tell
-    except OSError as error:
-        os.write(2, f"impasto: standard output cannot be written: {error.strerror or error}\n".encode())
-        code = 1
+    except StandardOutputFailed as error:
+        code = _failed(error, str(error), error.exit_code)
     sys.exit(code)
 
 

@@ -14,10 +14,45 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, TextIO
 
+from impasto.errors import ImpastoError
 from impasto.storage.text import shown
 
 _NAMES: Final = "impasto.names"
 """The error handler of our streams: bytes of names come back as they are, all else that an encoding lacks as \\x, \\u or \\U."""
+
+
+class StandardOutputFailed(ImpastoError):
+    """Standard output cannot take what a command printed: its disk is full, say."""
+
+
+class Results:
+    """Standard output: what a command was asked for, so that failing to write it is an error, and known as this one."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write the text; raise StandardOutputFailed, or BrokenPipeError where the reader went away."""
+        with _failing():
+            return self._stream.write(text)
+
+    def flush(self) -> None:
+        """Flush the stream; raise as `write` does."""
+        with _failing():
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextlib.contextmanager
+def _failing() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise StandardOutputFailed(f"standard output cannot be written: {str(error.strerror).lower()}") from None
 
 
 class Telling:
@@ -51,19 +86,19 @@ def standard_streams() -> Iterator[None]:
     """Make both streams ours inside the context, and leave nothing in their buffers that could fail when Python ends.
 
     Raises:
-        OSError: Standard output cannot take what a command printed (a full disk).
+        StandardOutputFailed: Standard output cannot take what a command printed.
         BrokenPipeError: The reader of standard output went away.
     """
     codecs.register_error(_NAMES, _name_bytes)
     out, err = sys.stdout, sys.stderr
-    sys.stdout = _ready(out)
-    sys.stderr = told = Telling(_ready(err))
+    ready_out, ready_err = _ready(out), _ready(err)
+    sys.stdout, sys.stderr = Results(ready_out), Telling(ready_err)
     try:
         yield
         sys.stdout.flush()
     finally:
-        _emptied(sys.stdout)
-        _emptied(told._stream)
+        _emptied(ready_out)
+        _emptied(ready_err)
         sys.stdout, sys.stderr = out, err
 
 
@@ -74,7 +109,7 @@ def tell_result(text: object) -> None:
     """
     try:
         print(shown(text) if sys.stdout.isatty() else text, flush=True)
-    except (OSError, ValueError):
+    except (OSError, ValueError, StandardOutputFailed):
         _emptied(sys.stdout)
 
 
@@ -102,7 +137,7 @@ def _emptied(stream: TextIO) -> None:
     """Flush a stream; where that fails, send the rest to the null device, so that ending Python does not fail over it."""
     try:
         stream.flush()
-    except (OSError, ValueError):
+    except (OSError, ValueError, StandardOutputFailed):
         with contextlib.suppress(OSError, ValueError):
             null = os.open(os.devnull, os.O_WRONLY)
             os.dup2(null, stream.fileno())
