@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,6 +25,12 @@ hypothesis.settings.register_profile(
     "any machine", deadline=None, database=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("any machine")
+
+# Shells start background commands with SIGINT ignored, nohup with SIGHUP, and what these start would ignore them too.  A handler
+# does for this process what it asked for, and is none for the processes that tests start.
+for _name in {"SIGINT", "SIGHUP"} & set(dir(signal)):
+    if signal.getsignal(getattr(signal, _name)) is signal.SIG_IGN:
+        signal.signal(getattr(signal, _name), lambda *_: None)
 
 FOLDERS = {
     "HOME": "home",

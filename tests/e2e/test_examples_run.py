@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import runpy
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
+from tests.samples import tiny_weights
 
 from impasto.run import api
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-QUICK: dict[str, Any] = {"iterations": 1, "levels": 1, "style_layers": {"conv1_1": 1.0}, "content_layers": {"conv2_1": 1.0}}
+QUICK: dict[str, Any] = {"iterations": 3, "levels": 1, "style_layers": {"conv1_1": 1.0}, "content_layers": {"conv2_1": 1.0}}
 
 
 def test_the_python_example_paints_a_picture(
@@ -28,11 +28,13 @@ def test_the_python_example_paints_a_picture(
     assert "J fell from" in capsys.readouterr().out
 
 
-@pytest.fixture(autouse=True)
-def _loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(api, "load", cache(api.load))
+@pytest.fixture
+def tiny_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the pictures look like is no matter here."""
+    monkeypatch.setattr(api, "load", lambda name="vgg19": tiny_weights())
 
 
+@pytest.mark.usefixtures("tiny_network")
 @pytest.mark.parametrize(
     ("name", "count"),
     [
@@ -52,6 +54,7 @@ def test_the_pictures_of_a_page_are_side_by_side(name: str, count: int, tmp_path
         assert picture.width == count * 48
 
 
+@pytest.mark.usefixtures("tiny_network")
 def test_the_presets_are_side_by_side(tmp_path: Path) -> None:
     main = runpy.run_path(str(EXAMPLES / "presets.py"))["main"]
     with Image.open(main(48, tmp_path / "made.jpg", **QUICK)) as picture:

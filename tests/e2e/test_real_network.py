@@ -21,8 +21,7 @@ from impasto.presets import PRESETS
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_each_preset_lowers_its_own_objective(name: str) -> None:
-    iterations = 12 if PRESETS[name].settings().optimizer == "lbfgs" else 25
-    result = impasto.stylize(photo(60, 80), painting(60, 80), preset=name, size="64x48", iterations=iterations, levels=1)
+    result = impasto.stylize(photo(60, 80), painting(60, 80), preset=name, size="64x48", iterations=6, levels=1)
     assert min(record.loss for record in result.losses) < 0.9 * result.losses[0].loss
     assert result.manifest["settings"]["preset"] == name
 
@@ -49,26 +48,14 @@ def here(tmp_path: Path) -> Path:
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "impasto", *arguments]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ})
+    # One precision for all: two trials of `auto` may differ on a machine where both precisions are about as fast.
+    environment = {"IMPASTO_PRECISION": "float32", **os.environ}
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
 
 def stylize(folder: Path, name: str, *more: str) -> subprocess.Popen[str]:
-    return start(
-        folder,
-        "stylize",
-        "photo.png",
-        "paint.png",
-        "--size",
-        "80",
-        "--iterations",
-        "24",
-        "--save-every",
-        "4",
-        "-o",
-        name,
-        "--quiet",
-        *more,
-    )
+    few = ("--size", "80", "--iterations", "24", "--save-every", "4", "--quiet")
+    return start(folder, "stylize", "photo.png", "paint.png", *few, "-o", name, *more)
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
@@ -88,56 +75,52 @@ def pixels(path: Path) -> np.ndarray:
     return np.asarray(Image.open(path))
 
 
-def test_an_interrupted_or_killed_run_continues_exactly(here: Path) -> None:
+def test_a_run_that_was_killed_and_interrupted_again_and_again_is_the_undisturbed_one(here: Path) -> None:
     assert ended(stylize(here, "whole.png")) == (0, "")
-    for how in (signal.SIGINT, signal.SIGTERM):
-        run = stylize(here, f"{how.name}.png")
-        wait_for(here / f"{how.name}-0008.png")
+    killed = stylize(here, "a.png", "--checkpoint-every", "0")
+    wait_for(here / "a-0008.png")
+    killed.kill()
+    assert ended(killed)[0] == -signal.SIGKILL
+    assert not (here / "a.png").exists() and (here / "a.checkpoint").exists()
+    for how, step in ((signal.SIGINT, 12), (signal.SIGTERM, 16)):
+        run = start(here, "resume", "a.checkpoint", "--quiet")
+        wait_for(here / f"a-{step:04}.png")
         run.send_signal(how)
         code, err = ended(run)
         assert code == 130, err
-        assert f"impasto resume {how.name}.checkpoint" in err and "Traceback" not in err
-        assert pixels(here / f"{how.name}.png").shape == (60, 80, 3)
-        assert ended(start(here, "resume", f"{how.name}.checkpoint", "--quiet")) == (0, "")
-        np.testing.assert_array_equal(pixels(here / f"{how.name}.png"), pixels(here / "whole.png"))
-    killed = stylize(here, "killed.png", "--checkpoint-every", "0")
-    wait_for(here / "killed-0012.png")
-    killed.kill()
-    assert ended(killed)[0] == -signal.SIGKILL
-    assert not (here / "killed.png").exists() and (here / "killed.checkpoint").exists()
-    assert ended(start(here, "resume", "killed.checkpoint", "--quiet")) == (0, "")
-    np.testing.assert_array_equal(pixels(here / "killed.png"), pixels(here / "whole.png"))
+        assert re.search(r"impasto resume \S*a\.checkpoint", err) and "Traceback" not in err, err
+        assert pixels(here / "a.png").shape == (60, 80, 3)
+    assert ended(start(here, "resume", "a.checkpoint", "--quiet")) == (0, "")
+    np.testing.assert_array_equal(pixels(here / "a.png"), pixels(here / "whole.png"))
     assert not [path for path in here.iterdir() if path.suffix in {".part", ".checkpoint"}]
 
 
 def test_a_file_size_limit_ends_in_one_line(here: Path) -> None:
-    import resource
-
-    command = [
-        sys.executable,
-        "-m",
-        "impasto",
-        "stylize",
-        "photo.png",
-        "paint.png",
-        "--size",
-        "64",
-        "--iterations",
-        "2",
-        "-o",
-        "a.png",
-    ]
-    ended = subprocess.run(
-        command,
+    resource = pytest.importorskip("resource")
+    run = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "impasto",
+            "stylize",
+            "photo.png",
+            "paint.png",
+            "--size",
+            "64",
+            "--iterations",
+            "2",
+            "-o",
+            "a.png",
+        ],
         cwd=here,
         capture_output=True,
         text=True,
         check=False,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000)),
     )
-    assert ended.returncode == 2
-    assert "cannot be written" in ended.stderr
-    assert "Traceback" not in ended.stderr
+    assert run.returncode == 2
+    assert "cannot be written" in run.stderr
+    assert "Traceback" not in run.stderr
     assert not (here / "a.png").exists()
 
 

@@ -12,23 +12,32 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
-def start(arguments: Sequence[str], count: int, cwd: Path | None = None) -> list[subprocess.Popen[str]]:
-    """`python ARGUMENTS`, so many times."""
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    environment = {
-        **os.environ,
+        return int(found.getsockname()[1])
+
+
+def together(count: int, rank: int, port: int) -> dict[str, str]:
+    """Return the environment by which `count` processes find each other."""
+    return {
         "WORLD_SIZE": str(count),
+        "RANK": str(rank),
+        "LOCAL_RANK": str(rank),
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
-        "OMP_NUM_THREADS": "1",
-        "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src")]),
     }
+
+
+def start(arguments: Sequence[str], count: int, cwd: Path | None = None) -> list[subprocess.Popen[str]]:
+    """Start `python ARGUMENTS` so many times, each as a rank of one group."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src")])}
+    port = free_port()
     return [
         subprocess.Popen(
             [sys.executable, *arguments],
-            env={**environment, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            env={**environment, **together(count, rank, port)},
             cwd=cwd,
             text=True,
             stdout=subprocess.PIPE,

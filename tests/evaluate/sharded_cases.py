@@ -1,17 +1,20 @@
 """What several processes compute together, and one alone.
 
-Run as a program in each of the processes, with a file for the results.
+Run as a program with a folder for the results: all groups of processes at once, forked from one that has loaded PyTorch.
 """
 
 from __future__ import annotations
 
 import itertools
+import multiprocessing
+import os
 import sys
 from dataclasses import replace
 from typing import Any
 
 import torch
 from tests.evaluate.cases import LAYERS, picture
+from tests.evaluate.processes import free_port, together
 from tests.samples import TINY, painting, photo, tiny_weights
 from torch import Tensor
 
@@ -33,9 +36,12 @@ EVALUATIONS = [
     for at, (pooling, layers) in enumerate(itertools.product(("max", "average"), range(len(LAYERS))))
     for way in (_WAYS[at % 4], _WAYS[(at + 1) % 4])
 ]
-"""Each way with each pooling, and each layers with two ways a pooling; 16 rows are one row of cells: somebody owns nothing."""
+"""Each way with each pooling, and each layers with two ways per pooling; 16 rows are one row of cells: somebody owns nothing."""
+EVALUATIONS_OF = {0: EVALUATIONS, 1: EVALUATIONS[::8], 2: EVALUATIONS[1::2], 3: EVALUATIONS[::2]}
+"""The evaluations that so many processes do, 0 for one without company: the two ways of each pair are done by 2 and by 3."""
 DEEP: dict[str, Any] = {"content_layers": {"conv4_2": 1.0}, "style_layers": {"conv1_1": 1.0, "conv5_1": 1.0}}
 STEPS = 20
+COUNTS = (1, 2, 3)
 SEARCHES = [("max", 0.5, "project"), ("average", 0.0, "free")]
 
 
@@ -45,6 +51,8 @@ def shares(kind: str, count: int) -> list[float]:
 
 class One:
     """One process on the whole."""
+
+    count = 0
 
     def begin(self, kind: str) -> None:
         pass
@@ -72,7 +80,7 @@ class Several:
     """One of several."""
 
     def __init__(self, shards: Shards) -> None:
-        self.shards = shards
+        self.shards, self.count = shards, shards.count
 
     def begin(self, kind: str) -> None:
         self.shards.shares = shares(kind, self.shards.count)
@@ -103,7 +111,7 @@ class Several:
 
 def compute(who: One | Several) -> Results:
     results: Results = {}
-    for key in EVALUATIONS:
+    for key in EVALUATIONS_OF[who.count]:
         pooling, layers, size, kind, tile_px = key
         who.begin(kind)
         evaluate, x = begin(who, pooling, resolve({**WEIGHTS, **LAYERS[layers]}), size, tile_px)
@@ -158,10 +166,25 @@ def bad(who: One | Several) -> list[tuple[bool, float]]:
     return found
 
 
-if __name__ == "__main__":
+def member(folder: str, count: int, rank: int, port: int) -> None:
+    """Compute as one of so many processes, and write what it found."""
+    os.environ.update(together(count, rank, port))
     torch.set_num_threads(1)
     shards = Shards()
     found = compute(Several(shards))
     found["sent"] = shards.sent_bytes
-    torch.save(found, f"{sys.argv[1]}.{shards.rank}")
+    torch.save(found, f"{folder}/{count}.{rank}")
     shards.leave()
+
+
+if __name__ == "__main__":
+    forked = multiprocessing.get_context("fork")
+    ports = {count: free_port() for count in COUNTS}
+    processes = [
+        forked.Process(target=member, args=(sys.argv[1], count, rank, ports[count])) for count in COUNTS for rank in range(count)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    sys.exit(any(process.exitcode != 0 for process in processes))

@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.evaluate.processes import ended, start
-from tests.evaluate.sharded_cases import EVALUATIONS, SEARCHES, One, Results, compute
+from tests.evaluate.processes import ROOT, ended
+from tests.evaluate.sharded_cases import COUNTS, EVALUATIONS_OF, SEARCHES, One, Results, compute
 
 from impasto.evaluate.sharded import divide
 
 pytestmark = pytest.mark.xdist_group("sharded")  # one set of processes for all
-COUNTS = (1, 2, 3)
 
 
 @pytest.fixture(scope="module")
 def computed(tmp_path_factory: pytest.TempPathFactory) -> dict[int, list[Results]]:
     """What each process of each count found; 0 is one process without company."""
     folder = tmp_path_factory.mktemp("sharded")
-    groups = {count: start(["-m", "tests.evaluate.sharded_cases", str(folder / f"{count}")], count) for count in COUNTS}
+    program = [sys.executable, "-m", "tests.evaluate.sharded_cases", str(folder)]
+    path = os.pathsep.join([str(ROOT), str(ROOT / "src")])
+    groups = subprocess.Popen(program, env={**os.environ, "PYTHONPATH": path}, stderr=subprocess.PIPE, text=True)
     alone = compute(One())
-    for processes in groups.values():
-        for code, _, err in ended(processes, within_s=60):
-            assert code == 0, err
+    ((code, _, err),) = ended([groups], within_s=100)
+    assert code == 0, err
     found = {count: [torch.load(folder / f"{count}.{rank}") for rank in range(count)] for count in COUNTS}
     return {0: [alone], **found}
 
 
-@pytest.mark.parametrize("count", COUNTS)
-@pytest.mark.parametrize("key", [*EVALUATIONS, "pixels only"])
+@pytest.mark.parametrize(("count", "key"), [(count, key) for count in COUNTS for key in (*EVALUATIONS_OF[count], "pixels only")])
 def test_value_and_gradient_are_those_of_one(computed: dict[int, list[Results]], key: object, count: int) -> None:
     value, parts, gradient = computed[0][0][f"{key}"]
     first = computed[count][0][f"{key}"]
