@@ -9,17 +9,21 @@ import os
 import secrets
 import stat
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final, Literal
 
 from impasto.errors import OutputError
 from impasto.storage.text import shown
+from impasto.storage.user_folders import home_folder
 
 LONGEST_NAME_BYTES: Final = 235
 """Most systems allow 255; what is written beside a file has a longer name than the file."""
 
-READABLE: Final = (".avif", ".bmp", ".gif", ".heic", ".heif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+READABLE: Final = (
+    ".apng", ".avif", ".avifs", ".bmp", ".dib", ".gif", ".heic", ".heics", ".heif", ".heifs", ".hif", ".jfif", ".jif", ".jpe",
+    ".jpeg", ".jpg", ".mpo", ".png", ".tif", ".tiff", ".webp",
+)  # fmt: skip
 """Extensions of pictures in a folder; a file that is named is read whatever its extension."""
 
 _PREFIX: Final = ".impasto-"
@@ -188,6 +192,15 @@ def _link(temporary: Path, path: Path) -> None:
         except OSError:
             path.unlink(missing_ok=True)
             raise
+
+
+def other_folders() -> Iterator[Path]:
+    """Yield folders for work whose own place is gone or full: the working folder, the one for temporary files, the home."""
+    for folder in (Path.cwd, lambda: Path(tempfile.gettempdir()), home_folder):
+        with contextlib.suppress(OSError):
+            found = folder()
+            if found is not None:
+                yield found
 
 
 def sweep(folder: Path, ours: Iterable[Path] = ()) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 
@@ -69,3 +70,42 @@ def test_a_missing_picture_is_a_grey_field() -> None:
     sheet = contact_sheet([[red, None]], rows=["row"], columns=["a", "b"], size=(10, 12))
     assert torch.equal(sheet[:, 26:36, -36:-24], red)
     assert torch.allclose(sheet[:, 26:36, -18:-6], torch.tensor(225 / 255))
+
+
+def test_a_sheet_whose_later_cell_fails_keeps_the_earlier_ones(
+    here: Path, impasto: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from impasto.run import sheet
+
+    made = sheet.prepare
+    count = 0
+
+    def second_fails(*arguments: Any) -> Any:
+        nonlocal count
+        count += 1
+        if count == 2:
+            raise MemoryError
+        return made(*arguments)
+
+    monkeypatch.setattr(sheet, "prepare", second_fails)
+    ended = impasto("sheet", "photo.png", "paint.png", *QUICK, "--style-scales", "1", "-o", "a.png", "-q")
+    assert (ended.code, ended.out) == (1, "a.png\n")
+    assert "memory" in ended.err and "grey fields" in ended.err
+    with Image.open("a.png") as picture:
+        assert np.asarray(picture.convert("RGB"))[26:62, -54 * 3 + 6 : -54 * 2].std() > 10
+
+
+def test_a_sheet_that_finds_its_place_taken_goes_elsewhere(here: Path, impasto: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    from impasto.run.sheet import Sheet
+
+    make = Sheet.make
+
+    def meanwhile_removed(*arguments: Any, **options: Any) -> Any:
+        made = make(*arguments, **options)
+        (here / "gone" / "a.png").mkdir()
+        return made
+
+    monkeypatch.setattr(Sheet, "make", meanwhile_removed)
+    ended = impasto("sheet", "photo.png", "paint.png", *QUICK, "--strengths", "1", "--style-scales", "1", "-o", "gone/a.png")
+    assert ended.code == 0 and ended.out == f"{here / 'a.png'}\n"
+    assert "gone/a.png" in ended.err and (here / "a.png").is_file()

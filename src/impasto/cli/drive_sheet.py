@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from impasto.cli.interrupts import interruptible
 from impasto.cli.options import INTERRUPTED
 from impasto.cli.streams import tell_result
+from impasto.errors import OutputError
 from impasto.evaluate.allocator import keep_freed_memory
-from impasto.files import in_folder
+from impasto.files import in_folder, other_folders
 from impasto.images import write
 from impasto.run.sheet import Cell, plan
 from impasto.run.styles import assembled
@@ -52,15 +57,30 @@ def drive_sheet(
                 print(f"{done}/{count}  {shown(cell.command)}", file=sys.stderr)
 
         with claim(target, named_by_user=out is not None, bits=settings.bits) as claimed:
-            picture, whole = sheet.make(stop=lambda: bool(caught), on_cell=tell)
-            if picture is not None:
-                write(claimed.picture, picture, bits=settings.bits, quality=settings.quality, overwrite=overwrite)
+            made = sheet.make(stop=lambda: bool(caught), on_cell=tell)
+            place = None if made.picture is None else _written(claimed.picture, made.picture, settings, overwrite=overwrite)
     if as_json:
         commands = [[cell.command for cell in row] for row in sheet.cells]
-        facts = {"picture": None if picture is None else str(claimed.picture), "finished": whole, "commands": commands}
+        facts = {"picture": None if place is None else str(place), "finished": made.whole, "commands": commands}
         tell_result(to_json(facts | {"rows": list(sheet.rows), "columns": list(sheet.columns)}))
-    elif picture is not None:
-        tell_result(claimed.picture)
-    if not whole:
-        print("impasto: stopped" + ("" if picture is None else "; grey fields are not made"), file=sys.stderr)
+    elif place is not None:
+        tell_result(place)
+    if made.error is not None:
+        made.error.add_note("grey fields of the sheet are not made")
+        raise made.error
+    if not made.whole:
+        print("impasto: stopped" + ("" if place is None else "; grey fields are not made"), file=sys.stderr)
         sys.exit(INTERRUPTED)
+
+
+def _written(path: Path, picture: Tensor, settings: Settings, *, overwrite: bool) -> Path:
+    """Write the sheet where it belongs, or else where that is possible, and return where; it is all that its runs left."""
+    try:
+        return write(path, picture, bits=settings.bits, quality=settings.quality, overwrite=overwrite)
+    except OutputError as error:
+        for folder in other_folders():
+            with contextlib.suppress(OutputError):
+                place = write(folder / path.name, picture, bits=settings.bits, quality=settings.quality)
+                print(f"impasto: {shown(error)}; the sheet is {shown(place)}", file=sys.stderr)
+                return place
+        raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from torch import Tensor
@@ -26,6 +27,18 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class Made:
+    """A sheet as far as it was made.
+
+    `picture`: [3, H, W], sRGB-encoded, 0..1, or None where no cell was made; `error`: what ended it early.
+    """
+
+    picture: Tensor | None
+    whole: bool
+    error: Exception | None
+
+
+@dataclass(frozen=True)
 class Sheet:
     """Cells in rows, with the words for rows and columns."""
 
@@ -34,25 +47,33 @@ class Sheet:
     columns: Sequence[str]
     cells: Sequence[Sequence[Cell]]
 
-    def make(self, *, stop: Callable[[], bool], on_cell: Callable[[Cell], object]) -> tuple[Tensor | None, bool]:
-        """The sheet [3, H, W], 0..1, None where nothing was made, and whether it is whole.
+    def make(self, *, stop: Callable[[], bool], on_cell: Callable[[Cell], object]) -> Made:
+        """Make the cells one after another, until `stop` answers True after a step, or a cell fails.
 
-        `stop` is asked after each step; `on_cell` is told of a cell before it is made.
+        `on_cell` is told of a cell before it is made.  An error of the first cell is raised; an error of a later one is returned
+        with the pictures that were made before it.
         """
         made: list[list[Tensor | None]] = [[None] * len(self.columns) for _ in self.rows]
-        whole = True
-        for row, cells in enumerate(self.cells):
-            for column, cell in enumerate(cells):
-                whole = whole and not stop()
-                if whole:
-                    on_cell(cell)
-                    made[row][column] = self._one(cell, stop)
-                    whole = made[row][column] is not None
-        sizes = [picture.shape[1:] for row in made for picture in row if picture is not None]
-        if not sizes:
-            return None, False
-        size = (sizes[0][0], sizes[0][1])
-        return contact_sheet(made, rows=self.rows, columns=self.columns, size=size), whole
+        error: Exception | None = None
+        for row, column in product(range(len(self.rows)), range(len(self.columns))):
+            if stop():
+                break
+            cell = self.cells[row][column]
+            on_cell(cell)
+            try:
+                made[row][column] = self._one(cell, stop)
+            except Exception as failed:
+                error = failed
+            if made[row][column] is None:
+                break
+        pictures = [picture for row in made for picture in row if picture is not None]
+        if not pictures:
+            if error is not None:
+                raise error
+            return Made(None, whole=False, error=None)
+        size = (pictures[0].shape[1], pictures[0].shape[2])
+        sheet = contact_sheet(made, rows=self.rows, columns=self.columns, size=size)
+        return Made(sheet, whole=len(pictures) == len(self.rows) * len(self.columns), error=error)
 
     def _one(self, cell: Cell, stop: Callable[[], bool]) -> Tensor | None:
         inputs, settings = assembled(self.content, cell.styles, cell.settings)

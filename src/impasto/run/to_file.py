@@ -8,14 +8,14 @@ import itertools
 import math
 import os
 import shlex
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, TypeVar
 
 from impasto.errors import NoProgress, OutputError, PeerLost
+from impasto.files import other_folders
 from impasto.images import write
 from impasto.manifest import sidecar
 from impasto.run import losses_file
@@ -25,7 +25,6 @@ from impasto.run.saved import save
 from impasto.run.step import Step
 from impasto.run.target import Target
 from impasto.storage.text import shown
-from impasto.storage.user_folders import home_folder
 
 T = TypeVar("T")
 
@@ -151,7 +150,7 @@ class ToFile:
         """Write a checkpoint wherever that is possible, and return its path; None where there is nothing to keep, or no place."""
         if not self.run.has_picture or (self.run.together is not None and not self.run.together.shards.whole):
             return None
-        for folder in (None, *_other_folders()):
+        for folder in (None, *other_folders()):
             path = self.target.checkpoint if folder is None else folder / self.target.checkpoint.name
             if folder is not None and path.exists():
                 continue
@@ -267,15 +266,6 @@ def _told(tell: Callable[[T], object], what: T) -> None:
     """Tell somebody; that it fails, even by SystemExit (rich's answer to a reader who went away), changes nothing."""
     with contextlib.suppress(Exception, SystemExit):
         tell(what)
-
-
-def _other_folders() -> Iterator[Path]:
-    """Folders for a checkpoint whose own place is gone or full."""
-    for folder in (Path.cwd, lambda: Path(tempfile.gettempdir()), home_folder):
-        with contextlib.suppress(OSError):
-            found = folder()
-            if found is not None:
-                yield found
 
 
 def _sha256(path: Path) -> str | None:
