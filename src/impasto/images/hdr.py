@@ -69,7 +69,7 @@ def peak(curve: HdrCurve, counts: np.ndarray) -> float:
     """
     code = int(np.searchsorted(np.cumsum(counts), _HIGHLIGHTS * counts.sum())) / (len(counts) - 1)
     light = code_to_light(curve, np.array([code]))
-    return float(light[0] if curve == "pq" else shown(light, np.ones(1))[()])
+    return float((light if curve == "pq" else shown(light, np.ones(1)))[0])
 
 
 def within_white(light: np.ndarray, peak: float) -> np.ndarray:
