@@ -2,14 +2,17 @@
 
 import errno
 import os
+import stat
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 import torch
 
+from impasto import files
 from impasto.errors import OutputError
 from impasto.images import check_target, read, write
 
@@ -96,6 +99,7 @@ def test_real_lack_of_room_leaves_nothing_behind(tmp_path: Path) -> None:
     program = """
 import resource, signal, sys
 import torch
+from impasto import files
 from impasto.errors import OutputError
 from impasto.images import write
 picture = torch.rand(3, 64, 64)
@@ -178,3 +182,69 @@ def test_file_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
     (tmp_path / "other").touch()
     path = write(tmp_path / "cat.png", RGB)
     assert path.stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+def test_a_machine_whose_clock_is_wrong_leaves_files_that_others_are_writing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    young, old = tmp_path / ".impasto-0123456789ab-01.part", tmp_path / ".impasto-0123456789ab-02.part"
+    for path in (young, old):
+        path.touch()
+    os.utime(old, (time.time() - 7200,) * 2)
+    monkeypatch.setattr(time, "time", lambda: 4e9)
+    files.sweep(tmp_path)
+    assert names(tmp_path) == [young.name]
+
+
+def test_a_new_name_is_synced_with_its_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, synced = os.fsync, []
+
+    def watch(number: int) -> None:
+        synced.append((stat.S_ISDIR(os.fstat(number).st_mode), (tmp_path / "cat.png").exists()))
+        real(number)
+
+    monkeypatch.setattr(os, "fsync", watch)
+    write(tmp_path / "cat.png", RGB)
+    assert synced == [(False, False), (True, True)] if hasattr(os, "O_DIRECTORY") else [(False, False)]
+
+
+@pytest.mark.parametrize("existing", ["replace", "keep"])
+def test_a_folder_that_was_cleaned_or_removed_while_a_file_was_written_gets_it(existing: str, tmp_path: Path) -> None:
+    for cleaned in ("file", "folder"):
+        path, count = tmp_path / cleaned / existing / "a.bin", 0
+
+        def write_once_in_vain(temporary: Path, cleaned: str = cleaned) -> None:
+            nonlocal count
+            count += 1
+            temporary.write_bytes(b"content")
+            if count == 1:
+                temporary.unlink()
+                if cleaned == "folder":
+                    temporary.parent.rmdir()
+
+        path.parent.mkdir(parents=True)
+        files.put_by(path, write_once_in_vain, existing=existing)  # type: ignore[arg-type]
+        assert (path.read_bytes(), count, names(path.parent)) == (b"content", 2, ["a.bin"])
+
+
+def test_a_place_is_a_file_or_a_folder_for_one(tmp_path: Path) -> None:
+    assert files.in_folder(str(tmp_path / "a.png"), "b.png") == tmp_path / "a.png"
+    assert files.in_folder(str(tmp_path), "b.png") == tmp_path / "b.png"
+    assert files.in_folder(f"{tmp_path / 'new'}{os.sep}", "b.png") == tmp_path / "new" / "b.png"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a right there")
+def test_a_link_is_written_through_only_to_replace(tmp_path: Path) -> None:
+    (tmp_path / "link.png").symlink_to("real.png")
+    with pytest.raises(OutputError, match="exists"):
+        write(tmp_path / "link.png", RGB)
+    write(tmp_path / "link.png", RGB, overwrite=True)
+    assert (tmp_path / "link.png").is_symlink() and read(tmp_path / "real.png").size == (32, 32)
+
+
+def test_a_protected_file_is_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "cat.png").write_bytes(b"precious")
+    (tmp_path / "cat.png").chmod(0o444)
+    with pytest.raises(OutputError, match="write-protected"):
+        write(tmp_path / "cat.png", RGB, overwrite=True)
+    assert (tmp_path / "cat.png").read_bytes() == b"precious"
