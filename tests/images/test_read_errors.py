@@ -86,10 +86,10 @@ def test_forbidden_file_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     path = tmp_path / "cat.png"
     path.write_bytes(SAMPLES["PNG"])
 
-    def forbidden(self: Path) -> bytes:
+    def forbidden(self: Path, mode: str) -> Any:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_bytes", forbidden)
+    monkeypatch.setattr(Path, "open", forbidden)
     fails(path, "may not be read by you")
 
 

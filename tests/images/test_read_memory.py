@@ -41,6 +41,16 @@ ARRAYS: list[Any] = [
     torch.rand(1, 3, 4, 6, requires_grad=True),
     torch.rand(3, 4, 6).double(),
     torch.rand(3, 4, 6).bfloat16(),
+    torch.rand(3, 6, 4).half().transpose(1, 2),
+    torch.rand(4, 6),
+    *(torch.randint(0, 256, (channels, 4, 6), dtype=torch.uint8) for channels in (1, 2, 3, 4)),
+    torch.randint(0, 256, (1, 4, 4, 6)),
+    torch.randint(0, 65536, (3, 4, 6), dtype=torch.int32).to(torch.uint16),
+    torch.rand(4, 6) > 0.5,
+    RANDOM.random((4, 6)) > 0.5,
+    RANDOM.integers(0, 256, (4, 6, 3)),
+    RANDOM.random((4, 6, 3)).astype(">f8"),
+    RANDOM.integers(0, 256, (4, 6, 4), dtype=np.uint8)[::-1, ::-1, ::-1],
 ]
 
 
@@ -62,6 +72,47 @@ def test_floats_are_taken_as_they_are() -> None:
     assert np.array_equal(read(values).rgb.permute(1, 2, 0).numpy(), values)
     tensor = torch.rand(3, 4, 6)
     assert torch.equal(read(tensor).rgb, tensor)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])
+def test_a_tensor_reads_as_the_array_with_its_channels_last(channels: int, kind: Any) -> None:
+    array = (RANDOM.random((4, 6, channels)) * (1 if kind is np.float32 else np.iinfo(kind).max)).astype(kind)
+    tensor = torch.from_numpy(array).permute(2, 0, 1)
+    assert np.array_equal(read(tensor).pixels, array)
+    assert np.array_equal(read(tensor[None]).pixels, array)
+
+
+def test_true_is_white_and_false_black() -> None:
+    truth = np.array([[True, False]])
+    assert read(truth).pixels.tolist() == [[[255], [0]]]
+    assert read(torch.from_numpy(truth)).pixels.tolist() == [[[255], [0]]]
+
+
+def test_other_whole_numbers_up_to_255_are_eight_bits() -> None:
+    numbers = np.array([[0, 7, 255]])
+    assert numbers.dtype == np.int64
+    picture = read(numbers)
+    assert picture.bits == 8
+    assert picture.pixels[..., 0].tolist() == [[0, 7, 255]]
+
+
+def test_whatever_gives_an_array_reads_as_that_array() -> None:
+    class Framework:
+        def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+            return np.full((2, 3), 9, np.uint8)
+
+    assert read(Framework()).pixels.tolist() == np.full((2, 3, 1), 9).tolist()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("role", ["content", "style"])
+def test_wholly_transparent_content_and_style_are_refused_by_that_name(role: str) -> None:
+    for hidden in (np.zeros((2, 2, 4), np.uint8), np.full((2, 2, 4), (65535, 0, 0, 128), np.uint16), np.zeros((2, 2, 2))):
+        with pytest.raises(UnreadableImage, match=f"^{role} cannot be read: it is wholly transparent"):
+            read(hidden, role=role)
+    one_pixel = np.zeros((2, 2, 4), np.uint8)
+    one_pixel[0, 0, 3] = 1
+    assert read(one_pixel, role=role).size == (2, 2)
 
 
 def test_depth_is_that_of_the_source() -> None:
@@ -94,17 +145,20 @@ def test_rounding_beyond_the_unit_range_is_clamped() -> None:
         (np.full((2, 2), np.inf), r"0\.\.1.*inf"),
         (np.full((2, 2, 3), 128.0), r"0\.\.1.*128"),
         (np.full((2, 2), -0.5), r"-0\.5"),
-        (np.zeros((2, 2), bool), "bool"),
-        (np.zeros((2, 2), np.int64), "int64"),
+        (np.full((2, 2), 256), r"int64 numbers in 0\.\.255, got 256\.\.256"),
+        (np.full((2, 2), -1, np.int8), r"int8 numbers in 0\.\.255, got -1"),
         (np.zeros((2, 2), complex), "complex"),
         (np.array([["a"]]), "U1"),
         (np.zeros((3, 4, 5), np.uint8), r"\(3, 4, 5\)"),
         (np.zeros((0, 5, 3), np.uint8), "5x0"),
         (np.zeros(5, np.uint8), r"\(5,\)"),
         (np.array(None), "object|shape"),
-        (torch.zeros(4, 4, 3), r"\[4, 4, 3\]"),
+        (torch.zeros(5, 4, 3), r"\[5, 4, 3\]"),
+        (torch.zeros(1, 64, 64, 3), r"\[1, 64, 64, 3\]"),
         (torch.zeros(2, 3, 4, 4), r"\[2, 3, 4, 4\]"),
-        (torch.zeros(3, 4, 4, dtype=torch.uint8), "uint8"),
+        (torch.zeros(3, 4, 4, dtype=torch.complex64), "complex64"),
+        (torch.zeros(3, 4, 4).to_sparse(), "dense"),
+        (torch.zeros(3, 4, 4, device="meta"), "dense"),
         (torch.full((3, 2, 2), float("nan")), "NaN"),
         (None, "NoneType"),
         (42, "int"),

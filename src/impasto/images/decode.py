@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Final
 
+import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from impasto.images.color_space import color_space_of
@@ -26,6 +27,9 @@ from impasto.images.webp import from_webp
 _LOGS: Final = ("tifffile", "PIL.TiffImagePlugin", "PIL.PngImagePlugin", "PIL.Image", "PIL.ImageFile")
 _ALONE: Final = threading.Lock()
 _AGAIN: Final = "copy or download it again"
+_BEFORE: Final = b"\xef\xbb\xbf\r\n\t "
+"""Scripts that send pictures may print a mark or empty lines before them."""
+
 _UNKNOWN: Final = re.compile(
     r"(?i)unsupported|not supported|not implemented|cannot handle|unknown (?:mode|codec|compression|pixel)"
 )
@@ -81,15 +85,19 @@ def decode(data: bytes, *, max_pixels: int) -> Raster:
         TooManyPixels: The header promises more than max_pixels.
         Undecodable: It is another kind of file, of a kind that is not supported, or damaged; the message says which.
     """
-    # Scripts that send pictures may print a mark or empty lines before them.
-    data = data.lstrip(b"\xef\xbb\xbf\r\n\t ")
-    if is_raw(data):
-        raise Undecodable(RAW)
-    name = format_of(data)
-    if name is None:
-        raise Undecodable(seeming(data))
+    data = data.lstrip(_BEFORE)
+    check_kind(data)
     with guarded(max_pixels=max_pixels):
-        return _DECODERS[name](data, max_pixels=max_pixels)
+        return _DECODERS[format_of(data) or ""](data, max_pixels=max_pixels)
+
+
+def check_kind(beginning: bytes) -> None:
+    """Raises Undecodable where a file's first bytes say that it is no picture of a supported format, with what it is."""
+    beginning = beginning[:4096].lstrip(_BEFORE)
+    if is_raw(beginning):
+        raise Undecodable(RAW)
+    if format_of(beginning) is None:
+        raise Undecodable(seeming(beginning))
 
 
 def format_of(data: bytes) -> str | None:
@@ -110,6 +118,14 @@ _MAGIC: Final = {
 }
 
 
+def _bmp(data: bytes, *, max_pixels: int) -> Raster:
+    """A BMP; where its alpha is 0 everywhere, the fourth byte was left empty, and the picture is opaque."""
+    raster = _by_pillow("BMP")(data, max_pixels=max_pixels)
+    if raster.pixels.shape[2] == 4 and not raster.pixels[..., 3].any():
+        return Raster(np.ascontiguousarray(raster.pixels[..., :3]), raster.dpi)
+    return raster
+
+
 def _by_pillow(name: str) -> Callable[..., Raster]:
     def decoder(data: bytes, *, max_pixels: int) -> Raster:
         with Image.open(io.BytesIO(data), formats=[name]) as image:
@@ -123,7 +139,7 @@ _DECODERS: Final[dict[str, Callable[..., Raster]]] = {
     "JPEG": from_jpeg,
     "WEBP": from_webp,
     "TIFF": from_tiff,
-    "BMP": _by_pillow("BMP"),
+    "BMP": _bmp,
     "GIF": _by_pillow("GIF"),
     "AVIF": from_avif,
     "HEIF": from_heif,

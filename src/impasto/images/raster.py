@@ -83,7 +83,17 @@ def usable_dpi(x: object, y: object) -> tuple[float, float] | None:
 
 
 def from_array(array: np.ndarray, *, max_pixels: int) -> Raster:
-    """[H, W] or [H, W, 1..4], uint8, uint16 or float in 0..1.  Raises Undecodable, or TooManyPixels."""
+    """Return the raster of numbers in memory.
+
+    Args:
+        array: [H, W] or [H, W, 1 to 4]: uint8, uint16, floats in 0..1 of any width, bool (True is white), or whole numbers
+            of another type in 0..255, which are taken as 8 bits; of any byte order and any layout in memory.
+        max_pixels: The largest number of pixels.
+
+    Raises:
+        Undecodable: It is none of these.
+        TooManyPixels: It has more than max_pixels.
+    """
     if array.ndim == 2:
         array = array[..., None]
     if array.ndim != 3 or array.shape[2] not in {1, 2, 3, 4}:
@@ -92,8 +102,15 @@ def from_array(array: np.ndarray, *, max_pixels: int) -> Raster:
     native = array.dtype.newbyteorder("=")
     if native in (np.uint8, np.uint16):
         return Raster(np.ascontiguousarray(array, dtype=native))
-    if not np.issubdtype(array.dtype, np.floating):
-        raise Undecodable(f"expected uint8, uint16 or float in 0..1, got {array.dtype}; convert the array to one of them")
+    if array.dtype.kind == "b":
+        return Raster(array.astype(np.uint8) * np.uint8(255))
+    if array.dtype.kind in "iu":
+        low, high = int(array.min()), int(array.max())
+        if low < 0 or high > 255:
+            raise Undecodable(f"expected {array.dtype} numbers in 0..255, got {low}..{high}; convert them to uint8 or uint16")
+        return Raster(array.astype(np.uint8))
+    if array.dtype.kind != "f":
+        raise Undecodable(f"expected uint8, uint16, bool, or float in 0..1, got {array.dtype}; convert it to one of them")
     return Raster(unit_floats(array))
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import os
-import stat
 from pathlib import Path
+from typing import Final, Protocol
 
 import numpy as np
 import torch
@@ -14,38 +13,67 @@ from torch import Tensor
 
 from impasto.errors import ImageTooLarge, UnreadableImage
 from impasto.files import expanded
+from impasto.images.bands import bands
 from impasto.images.decode import decode, guarded
 from impasto.images.picture import Picture
 from impasto.images.pillow import from_pillow
 from impasto.images.raster import Raster, TooManyPixels, Undecodable, from_array, kept_in, to_npy
+from impasto.images.sources import STANDARD_INPUT, in_file, in_open_file, in_standard_input, name_of
+from impasto.storage.listing import on_disk
+from impasto.storage.text import shown
 
-Source = str | os.PathLike[str] | bytes | bytearray | memoryview | Image.Image | np.ndarray | Tensor
+_ROLES_SEEN: Final = {"content", "style"}
+"""Roles whose colours are looked at, so that something must be visible."""
+
+
+class Readable(Protocol):
+    """An open file, as `open(…, "rb")`, BytesIO and uploads are."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return the next bytes."""
+
+
+Source = str | os.PathLike[str] | bytes | bytearray | memoryview | Readable | Image.Image | np.ndarray | Tensor
 
 
 def read(source: Source, *, role: str = "picture", name: str | None = None, max_pixels: int = 268_435_456) -> Picture:
-    """Reads a picture from wherever it is.
+    """Return a picture from wherever it is.
 
-    `source`: a path; a file's bytes; a PIL image; an array [H, W] or [H, W, 1..4], uint8, uint16 or
-    float in 0..1; a float tensor [3, H, W] or [1, 3, H, W] in 0..1.
-    `role` (content, style) stands in error messages; `name` replaces the file's stem.
-    Raises UnreadableImage, or ImageTooLarge before anything is decoded.
+    Args:
+        source: A path, or `-` for the standard input; a file's bytes; an open file; a PIL image; an array [H, W] or
+            [H, W, 1 to 4 channels]; a tensor [H, W], [1 to 4 channels, H, W] or [1, 1 to 4 channels, H, W].  Numbers are
+            uint8, uint16, bool, floats in 0..1, or other whole numbers in 0..255; two and four channels end with alpha.
+        role: What it is (content, style, mask), for error messages.
+        name: The picture's name, instead of the file's stem.
+        max_pixels: The largest number of pixels.
+
+    Raises:
+        UnreadableImage: There is no such file, or it is no picture; of a content or style, also where nothing is visible.
+        ImageTooLarge: It has more than max_pixels; nothing was decoded then.
     """
     path = _path(source)
-    label = f"{role} {path}" if path is not None else role if name is None else f"{role} {name}"
+    label = _label(source, path, role, name)
     try:
-        if path is not None:
-            encoded = _contents(path, label)
+        if isinstance(source, str) and source == STANDARD_INPUT:
+            encoded, stem = in_standard_input(label, max_pixels=max_pixels), "stdin"
+            raster = decode(encoded, max_pixels=max_pixels)
+        elif path is not None:
+            encoded, stem = in_file(path, label, max_pixels=max_pixels), path.stem
             raster = decode(encoded, max_pixels=max_pixels)
         elif isinstance(source, bytes | bytearray | memoryview):
-            encoded = bytes(source)
+            encoded, stem = bytes(source), "picture"
             raster = _decode_given(encoded, max_pixels)
+        elif _is_open_file(source):
+            encoded, stem = in_open_file(source, label, max_pixels=max_pixels), name_of(source) or "picture"
+            raster = decode(encoded, max_pixels=max_pixels)
         else:
             raster = _from_memory(source, max_pixels)
-            encoded = to_npy(raster)
             # Of the bytes kept: they are ours alone, and one copy is enough.
+            encoded, stem = to_npy(raster), "picture"
             raster = kept_in(encoded)
-        stem = name if name is not None else path.stem if path is not None else "picture"
-        return Picture(raster.pixels, raster.dpi, stem, encoded)
+        if role in _ROLES_SEEN:
+            _check_visible(raster.pixels)
+        return Picture(raster.pixels, raster.dpi, name if name is not None else stem, encoded)
     except TooManyPixels as error:
         raise ImageTooLarge(
             f"{label} has {error}, the limit is {max_pixels:,}; shrink it, or raise the limit with --max-pixels",
@@ -59,47 +87,36 @@ def read(source: Source, *, role: str = "picture", name: str | None = None, max_
 
 
 def _path(source: object) -> Path | None:
-    if not isinstance(source, str | os.PathLike):
+    """The path as the disk spells it, None for what is no path."""
+    if not isinstance(source, str | os.PathLike) or source == STANDARD_INPUT:
         return None
-    return expanded(os.fsdecode(source))
+    return on_disk(expanded(os.fsdecode(source)))
+
+
+def _label(source: object, path: Path | None, role: str, name: str | None) -> str:
+    if path is not None:
+        return f"{role} {shown(path)}"
+    if isinstance(source, str) and source == STANDARD_INPUT:
+        return f"{role} from the standard input"
+    return role if name is None else f"{role} {shown(name)}"
+
+
+def _is_open_file(source: object) -> bool:
+    return not isinstance(source, Image.Image | np.ndarray | Tensor) and callable(getattr(source, "read", None))
+
+
+def _check_visible(pixels: np.ndarray) -> None:
+    """Raises Undecodable for a picture whose alpha is 0 everywhere, to 8 bits: all that can be seen of it is nothing."""
+    if pixels.shape[2] in {2, 4}:
+        full = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}.get(pixels.dtype, 1)
+        if all(float(pixels[rows, :, -1].max()) * 510 < full for rows in bands(*pixels.shape[:2])):
+            raise Undecodable("it is wholly transparent, so nothing of it is seen; remove its alpha channel, or choose another")
 
 
 def _decode_given(encoded: bytes, max_pixels: int) -> Raster:
     if len(encoded) == 0:
         raise Undecodable("no bytes were given; read the file again")
     return decode(encoded, max_pixels=max_pixels)
-
-
-def _contents(path: Path, label: str) -> bytes:
-    """The file's bytes; raises UnreadableImage."""
-    try:
-        kind = path.stat().st_mode
-        if stat.S_ISDIR(kind):
-            problem = "is a folder; name a picture in it"
-        elif not (stat.S_ISREG(kind) or stat.S_ISFIFO(kind)):
-            problem = "is a device, not a file; name a picture file"
-        else:
-            data = path.read_bytes()
-            if len(data) > 0:
-                return data
-            problem = "is empty (0 bytes); copy or download it again"
-    except (FileNotFoundError, NotADirectoryError):
-        problem = f"does not exist; {_hint(path)}"
-    except PermissionError:
-        problem = "may not be read by you; change its permissions, or copy it"
-    except (OSError, ValueError) as error:
-        problem = f"cannot be read: {getattr(error, 'strerror', None) or error}; check its path"
-    raise UnreadableImage(f"{label} {problem}", path=path)
-
-
-def _hint(path: Path) -> str:
-    if str(path).startswith(("http:", "https:")):
-        return "addresses are not fetched: download it first, and give the file's path"
-    try:
-        near = difflib.get_close_matches(path.name, [file.name for file in path.parent.iterdir()], n=1)
-    except OSError:
-        return f"neither does its folder {path.parent}; check the path"
-    return f"did you mean {path.parent / near[0]}?" if near else "check the path"
 
 
 def _from_memory(source: object, max_pixels: int) -> Raster:
@@ -110,11 +127,21 @@ def _from_memory(source: object, max_pixels: int) -> Raster:
             return from_array(_channels_last(source), max_pixels=max_pixels)
         if isinstance(source, np.ndarray):
             return from_array(source, max_pixels=max_pixels)
-        raise Undecodable(f"expected a path, bytes, a PIL image, an array or a tensor, got {type(source).__name__}")
+        if hasattr(source, "__array__"):
+            return from_array(np.asarray(source), max_pixels=max_pixels)
+        raise Undecodable(f"expected a path, bytes, an open file, a PIL image, an array or a tensor, got {type(source).__name__}")
 
 
 def _channels_last(tensor: Tensor) -> np.ndarray:
+    """The numbers of a tensor [H, W], [C, H, W] or [1, C, H, W] as an array [H, W, C]."""
     image = tensor[0] if tensor.ndim == 4 and tensor.shape[0] == 1 else tensor
-    if image.ndim != 3 or image.shape[0] != 3 or not image.is_floating_point():
-        raise Undecodable(f"expected a float tensor [3, H, W] or [1, 3, H, W] in 0..1, got {tensor.dtype} {list(tensor.shape)}")
-    return image.detach().to("cpu", torch.float32).permute(1, 2, 0).numpy()
+    image = image[None] if image.ndim == 2 else image
+    if image.ndim != 3 or image.shape[0] not in {1, 2, 3, 4}:
+        raise Undecodable(
+            f"expected a tensor [1 to 4 channels, H, W], got {list(tensor.shape)}; give one picture, its axes in this order"
+        )
+    if image.layout != torch.strided or image.is_meta or image.is_quantized:
+        raise Undecodable("expected a tensor that holds its numbers one by one; make it dense first")
+    on_cpu = image.detach().to("cpu")
+    plain = on_cpu.to(torch.float32) if on_cpu.is_floating_point() else on_cpu
+    return plain.permute(1, 2, 0).numpy(force=True)
