@@ -12,6 +12,7 @@ from PIL import Image
 from tests.evaluate.cases import picture
 from tests.samples import TINY, painting, photo, tiny_weights
 
+from impasto.controls.guides import guide
 from impasto.errors import InvalidSettings
 from impasto.evaluate import Tiled, TiledSurvey, Whole
 from impasto.losses.gram import GramTerm
@@ -19,9 +20,12 @@ from impasto.losses.statistic import pull
 from impasto.objective import Objective, build
 from impasto.presets import resolve
 from impasto.run import Run, gather
+from impasto.run.inputs import Inputs
+from impasto.run.mask_effects import check_masks, little_is_left
 from impasto.run.masks import painted
 from impasto.run.result import result_of
 from impasto.run.styles import assembled
+from impasto.settings import Settings
 from impasto.vgg import Vgg
 
 SIZE = (64, 80)
@@ -150,7 +154,87 @@ def test_masks_may_have_any_size() -> None:
 
 
 def test_a_black_mask_and_too_few_masks_are_refused() -> None:
-    with pytest.raises(InvalidSettings, match="leaves nothing to be painted"):
-        run_of([STYLE], [mask(slice(0, 0))]).advance()
+    with pytest.raises(InvalidSettings, match="is black, so it leaves nothing of the picture; paint it white"):
+        run_of([STYLE], [mask(slice(0, 0))])
     with pytest.raises(InvalidSettings, match="for each of 2 styles, got 1"):
         run_of([STYLE, OTHER], [LEFT])
+
+
+ONE_PIXEL = np.zeros((640, 800, 3), np.uint8)
+ONE_PIXEL[300, 400] = 255
+SMALL = np.zeros((*SIZE, 3), np.uint8)
+SMALL[:5, :5] = 255
+"""Large enough to be painted, and less than a hundredth of the picture."""
+
+FEW = {
+    "labels 0 and 1": (mask(slice(0, 40), 1), "nearly black, .* its lightest value is 1 of 255; stretch it to 0..255"),
+    "labels 0 and 3": (mask(slice(0, 40), 3), "nearly black, .* its lightest value is 3 of 255; stretch it to 0..255"),
+    "one white pixel": (ONE_PIXEL, "is so small that it leaves nothing of .* at 80x64; paint it larger"),
+}
+
+
+def given(content: Any = CONTENT, style: Any = STYLE, **more: Any) -> tuple[Settings, Inputs]:
+    values = {"size": 80, "levels": 1, "iterations": 1, "color": "content"}
+    inputs, settings = assembled(content, [style], resolve(values), **more)
+    return settings, inputs
+
+
+def with_alpha(picture: np.ndarray[Any, Any], alpha: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    return np.dstack([picture, alpha.astype(np.uint8)])
+
+
+@pytest.mark.parametrize("role", ["masks", "style_masks", "color_mask"])
+@pytest.mark.parametrize("name", FEW)
+def test_a_mask_that_leaves_nearly_nothing_is_refused_by_its_effect(role: str, name: str) -> None:
+    array, words = FEW[name]
+    content_sized = photo(*SIZE, seed=9)  # the style's size too, so that all are looked at in the same one
+    with pytest.raises(InvalidSettings, match=words):
+        check_masks(*given(style=content_sized, **{role: array if role == "color_mask" else [array]}))
+
+
+@pytest.mark.parametrize("role", ["masks", "style_masks", "color_mask"])
+def test_a_mask_that_leaves_little_is_said_and_a_white_one_needs_no_word(role: str) -> None:
+    few, full = (
+        given(style=photo(*SIZE, seed=9), **{role: array if role == "color_mask" else [array]}) for array in (SMALL, ALL)
+    )
+    check_masks(*few)
+    assert [line for line in little_is_left(*few) if f"{25 / 5120:.2%}" in line]
+    check_masks(*full)
+    assert list(little_is_left(*full)) == []
+
+
+def test_masks_that_paint_much_together_need_no_word_each() -> None:
+    values = resolve({"size": 80})
+    inputs, settings = assembled(CONTENT, [STYLE, OTHER], values, [SMALL, RIGHT])
+    assert list(little_is_left(settings, inputs)) == []
+    inputs, settings = assembled(CONTENT, [STYLE, OTHER], values, [SMALL, SMALL[::-1].copy()])
+    assert list(little_is_left(settings, inputs)) == [
+        f"the masks leave {50 / 5120:.2%} of the picture to be painted; the rest stays the photograph"
+    ]
+
+
+def test_a_faint_mask_says_how_much_of_the_photograph_stays() -> None:
+    """20 of 255, four times: 31 %."""
+    (line,) = little_is_left(*given(masks=[mask(slice(0, 40), 20)]))
+    assert "at most 31% of its style" in line and "20 of 255" in line
+
+
+def test_transparency_that_leaves_nearly_nothing_is_refused_and_what_leaves_little_is_said() -> None:
+    point, corner, faint = (np.zeros(SIZE) for _ in range(3))
+    point[3, 3], corner[:5, :5], faint[:] = 255, 255, 3
+    for role, name in (("content", "content"), ("style", "style")):
+        picture = photo(*SIZE, seed=9)
+        with pytest.raises(InvalidSettings, match=f"the {name} .* is transparent but for a few pixels"):
+            check_masks(*given(**{role: with_alpha(picture, point)}))
+        (line,) = little_is_left(*given(**{role: with_alpha(picture, corner)}))
+        assert f"transparent but for {25 / 5120:.2%}" in line
+    (line,) = little_is_left(*given(content=with_alpha(CONTENT, faint)))
+    assert "nearly transparent everywhere, and so is the picture" in line
+
+
+def test_a_mask_of_the_last_rows_reaches_deep_layers(vgg: Vgg) -> None:
+    """85 rows are 42 cells of 2 rows at conv2_1, and the last row lies in none of them."""
+    edge = torch.zeros(85, 64, dtype=torch.float64)
+    edge[-1] = 1
+    found, share = guide(edge, vgg, "conv2_1")
+    assert share > 0 and float(found[-1].min()) > 0 and float(found[:-1].max()) == 0

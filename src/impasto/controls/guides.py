@@ -23,14 +23,28 @@ LEAST_SHARE: Final = 1e-6
 
 
 def guide(mask: Tensor, vgg: Vgg, layer: str, how: Guide = "mean") -> tuple[Tensor, float]:
-    """Of a mask [H, W], 0..1: [⌊H/stride⌋, ⌊W/stride⌋], and the mean of that.
+    """Return how much each position of a layer counts, and the mean of that.
 
-    A mask too narrow for a layer's receptive field leaves no position `inside`: there it is `mean`.  Raises InvalidSettings for
-    one that is black.
+    A mask too narrow for a layer's receptive field leaves no position `inside`: there it is `mean`.  One that lies wholly in the
+    last rows or columns, which are fewer than a cell has, counts in the last whole cells.
+
+    Args:
+        mask: [H, W], 0..1.
+        vgg: The network.
+        layer: The layer.
+        how: How a position that sees a border counts.
+
+    Returns:
+        [⌊H/stride⌋, ⌊W/stride⌋], 0..1, and its mean.
+
+    Raises:
+        InvalidSettings: The mask is black.
     """
     stride, seen = vgg.architecture.stride(layer), vgg.architecture.padding_px(vgg.architecture.layer(layer))
     cells = -(-seen // stride)
     mean = F.avg_pool2d(mask[None, None], stride)[0, 0]
+    if float(mean.mean()) < LEAST_SHARE:
+        mean = F.adaptive_avg_pool2d(mask[None, None], (mean.shape[0], mean.shape[1]))[0, 0]
     found = mean
     if how == "inside":
         found = -_largest(-mask, stride, cells)
@@ -47,7 +61,7 @@ def guide(mask: Tensor, vgg: Vgg, layer: str, how: Guide = "mean") -> tuple[Tens
 
 
 def _largest(mask: Tensor, stride: int, cells: int) -> Tensor:
-    """Of each cell and of those so many around it."""
+    """Return the largest of the mask in each cell and in so many cells around it."""
     found = F.max_pool2d(mask[None, None], stride)
     for window in ((2 * cells + 1, 1), (1, 2 * cells + 1)):
         found = F.max_pool2d(found, window, stride=1, padding=(window[0] // 2, window[1] // 2))

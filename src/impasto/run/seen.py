@@ -13,7 +13,8 @@ from impasto.objective import Masked, Style
 from impasto.run.colors import Colors
 from impasto.run.inputs import Inputs
 from impasto.run.levels import check_inputs, style_size
-from impasto.run.masks import check_masks, of_style, of_styles, protected
+from impasto.run.mask_effects import check_masks
+from impasto.run.masks import of_style, of_styles, protected
 from impasto.run.start import start_image
 from impasto.run.style_file import StyleFile
 from impasto.run.styles import check_style_files
@@ -38,7 +39,7 @@ class Seen:
         pictures = [style for style in inputs.styles if isinstance(style, Picture)]
         check_inputs(inputs.content, pictures, min_side_px=min_side_px)
         check_style_files(settings, inputs, vgg)
-        check_masks(inputs)
+        check_masks(settings, inputs)
 
     def canvas(self, picture: Tensor) -> Tensor:
         """A picture with its mirrored margin around it; one too small to be mirrored repeats its border."""
