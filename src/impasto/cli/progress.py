@@ -14,6 +14,7 @@ from rich.progress import Progress as Bar
 
 from impasto.duration import duration
 from impasto.run import Run, Step
+from impasto.run.mask_effects import little_is_left
 from impasto.run.masks import stretched
 from impasto.run.styles import finer_strokes
 from impasto.settings import Settings
@@ -76,6 +77,8 @@ class Progress:
             self.say(
                 f"{escape(shown(name))} is too small for this size: its strokes will be {finer:.1f} times finer than asked for"
             )
+        for line in little_is_left(run.settings, run.inputs):
+            self.say(escape(line))
         for name, sizes in stretched(run.inputs):
             self.say(f"the mask {escape(shown(name))} is stretched: it is {escape(shown(sizes))}")
 
