@@ -7,38 +7,47 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from impasto.errors import InputError
-from impasto.files import make_folder
+from impasto.files import make_folder, output_error
+from impasto.storage.locks import Held, held
+from impasto.storage.text import shown
 
 
 def own_place(folder: Path) -> Path:
-    """Where queue, checkpoints and copies of inputs lie."""
+    """Return where queue, checkpoints and copies of inputs lie."""
     return folder / ".impasto"
 
 
 @contextlib.contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Ours while inside.  Raises InputError where another batch is at work, and OutputError."""
-    place = own_place(folder)
-    make_folder(place)
-    try:
-        with FileLock(place / "lock", timeout=0):
-            yield
-        # Behind the lock only what is empty goes.
-        with contextlib.suppress(OSError):
-            if [path.name for path in place.iterdir()] == ["lock"]:
-                (place / "lock").unlink()
-                place.rmdir()
-    except Timeout:
-        raise InputError(f"another batch is at work in {folder}; wait for it, or choose another folder with -o") from None
+    """Hold the folder: it is ours inside the context.
+
+    Raises:
+        InputError: Another batch is at work in it.
+        OutputError: It cannot be written to.
+    """
+    own = own_place(folder)
+    make_folder(own)
+    with contextlib.ExitStack() as lock:
+        try:
+            lock.enter_context(held(own / "lock"))
+        except Held:
+            raise InputError(
+                f"another batch is at work in {shown(folder)}; wait for it, or choose another folder with -o"
+            ) from None
+        except OSError as error:
+            raise output_error(own, error) from None
+        yield
+    with contextlib.suppress(OSError):
+        own.rmdir()  # goes if it is empty
 
 
 def clear(folder: Path) -> None:
-    """Removes copies of inputs, and the queue of what is done."""
-    for path in own_place(folder).iterdir():
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        elif path.name != "lock":
-            path.unlink(missing_ok=True)
+    """Remove copies of inputs, and the queue of what is done; what cannot be removed takes room only."""
+    with contextlib.suppress(OSError):
+        for path in own_place(folder).iterdir():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            elif path.name != "lock":
+                with contextlib.suppress(OSError):
+                    path.unlink(missing_ok=True)

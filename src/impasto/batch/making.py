@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,15 +15,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from impasto.batch.placing import check_free, done, place
 from impasto.batch.rows import Row
 from impasto.errors import ImpastoError, InputError, OutputError, Unavailable
-from impasto.files import check_place, expanded, make_folder, put
+from impasto.files import expanded, make_folder
 from impasto.jobs import Job, Queue, Request, State
-from impasto.jobs.queue import UnknownJob
 from impasto.jobs.request import Suffix, parse_request
-from impasto.jobs.store import Missing, job_key, keep_file
+from impasto.jobs.store import Missing, keep_file
+from impasto.storage.listing import on_disk, problem
+from impasto.storage.text import shown
+from impasto.style_argument import weighted
 
 _POLL_S: Final = 0.4
+_GONE_S: Final = 30.0
+"""Seconds for which a data folder may be away (a share that is mounted again) before the batch ends."""
+
+log = logging.getLogger("impasto.batch")
 Ended = Literal["made", "skipped", "failed", "stopped"]
 
 
@@ -57,17 +64,18 @@ class Batch:
         self.outcomes: dict[str, Outcome] = {}
 
     def submit(self, *, stop: Callable[[], bool] = lambda: False) -> None:
-        """Queues what is not done, and takes from the queue what earlier starts wanted and this one does not.
+        """Queue what is not done, and take from the queue what earlier starts wanted and this one does not.
 
         A row that cannot be read, or whose picture cannot be written where it belongs, fails alone.
         """
         make_folder(self._folder)
+        inputs = self._inputs()
         for row in self._rows:
             if stop():
                 return
             picture = self.picture(row)
             try:
-                check_place(picture)
+                check_free(picture, inputs)
                 request = self._request(row)
                 if done(picture, request):
                     self.outcomes[row.name] = Outcome(row, "skipped", picture)
@@ -75,9 +83,22 @@ class Batch:
                 self._queued(row, request)
             except Unavailable:
                 raise
-            except InputError as error:
-                self.outcomes[row.name] = Outcome(row, "failed", picture, message=str(error))
+            except Exception as error:
+                self._fail(row, _said(error))
         self._drop_others()
+
+    def _inputs(self) -> frozenset[tuple[int, int]]:
+        """Device and inode of each file that the rows name; those that cannot be found fail later, each alone."""
+        found = set()
+        for path in {path for row in self._rows for path in (row.content, *row.styles)}:
+            with contextlib.suppress(OSError, ValueError, InputError):
+                known = on_disk(expanded(weighted(path)[0])).stat()
+                found.add((known.st_dev, known.st_ino))
+        return frozenset(found)
+
+    def _fail(self, row: Row, message: str) -> None:
+        where = "" if row.where is None else f"{row.where}: "
+        self.outcomes[row.name] = Outcome(row, "failed", self.picture(row), message=f"{where}{message}")
 
     def _drop_others(self) -> None:
         states: tuple[State, ...] = ("queued", "running", "pausing", "paused")
@@ -87,17 +108,17 @@ class Batch:
 
     @property
     def _place_name(self) -> str:
-        return str(self._folder.absolute())
+        # Of a name that is no UTF-8 too, and no two folders have the same.
+        return os.fsencode(self._folder.absolute()).decode("utf-8", "backslashreplace")
 
     def picture(self, row: Row) -> Path:
         """Where a row's picture goes."""
         return self._folder / f"{row.name}{self._suffix}"
 
     def _queued(self, row: Row, request: Request) -> None:
-        place = f"{self.picture(row).absolute()}\n{request.digest()}"
-        job = hashlib.sha256(place.encode()).hexdigest()[:32]
-        with contextlib.suppress(UnknownJob):
-            before = self._queue.get(job)
+        text = f"{self.picture(row).absolute()}\n{request.digest()}"
+        job = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+        for before in self._queue.find([job]):
             if before.state == "failed":
                 self._queue.delete(job)
             elif before.state in {"paused", "cancelled", "pausing"}:
@@ -108,7 +129,7 @@ class Batch:
     def _request(self, row: Row) -> Request:
         styles = []
         for style in row.styles:
-            path, weight = _weighted(style)
+            path, weight = weighted(style)
             styles.append({**self._ref(path), "weight": weight})
         return parse_request(
             {
@@ -122,63 +143,83 @@ class Batch:
 
     def _ref(self, path: str) -> dict[str, str]:
         if path not in self._hashes:
+            file = on_disk(expanded(path))
             try:
-                self._hashes[path] = keep_file(self._queue.store, expanded(path).read_bytes())
-            except OSError as error:
-                raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
+                why = problem(file)  # never opened if it is a pipe: reading it could wait for ever
+                data = b"" if why is not None else file.read_bytes()
+            except (OSError, ValueError) as error:
+                why = f"cannot be read: {getattr(error, 'strerror', None) or error}"
+            if why is not None:
+                raise InputError(f"{shown(path)} {why}")
+            self._hashes[path] = keep_file(self._queue.store, data)
         return {"sha256": self._hashes[path], "name": _text(Path(path).stem)[:200], "path": _text(path)}
 
     def watch(self, *, stop: Callable[[], bool]) -> Iterator[list[Job]]:
-        """Takes results as they come; yields the jobs at hand after each look, until none is left or `stop`.
+        """Take results as they come; yield the jobs at hand after each look, until none is left or `stop`.
 
-        A database that is gone for a while is waited for.
+        A database or a data location that does not answer for a while is waited for.
+
+        Raises:
+            Unavailable: The folder with the queue was moved or removed.
+            OutputError: It could not be read for half a minute.
         """
+        gone_since: float | None = None
         while self._open and not stop():
+            try:
+                self._queue.check()
+                gone_since = None
+            except ImpastoError:
+                gone_since = time.monotonic() if gone_since is None else gone_since
+                if time.monotonic() - gone_since > _GONE_S:
+                    raise
             try:
                 jobs = self._queue.find(list(self._open))
                 for job in jobs:
                     self._take(job)
                 for lost in set(self._open) - {job.id for job in jobs}:  # deleted by somebody: it is ours to make
-                    entry = self._open[lost]
-                    self._queue.submit(entry.request, job=entry.job)
+                    self._again(self._open[lost])
                 yield [job for job in jobs if job.id in self._open]
-            except Unavailable:
+            except (Unavailable, OutputError):
                 yield []
             time.sleep(_POLL_S)
+
+    def _again(self, entry: _Entry) -> None:
+        """Queue a job once more, with its inputs if those were removed as well."""
+        try:
+            self._queue.submit(entry.request, job=entry.job, facts={"batch": self._place_name})
+        except Missing:
+            self._hashes.clear()
+            try:
+                self._queue.submit(self._request(entry.row), job=entry.job, facts={"batch": self._place_name})
+            except (Unavailable, OutputError):
+                raise
+            except InputError as error:  # the file changed or went meanwhile
+                self._fail(entry.row, str(error))
+                del self._open[entry.job]
 
     def _take(self, job: Job) -> None:
         entry = self._open[job.id]
         picture = self.picture(entry.row)
+        outcome: Outcome | None = None
         if job.state == "finished" and job.made is not None:
             try:
-                self._place(job, picture)
-            except (OutputError, Missing) as error:
-                self.outcomes[entry.row.name] = Outcome(entry.row, "stopped", picture, message=str(error))
-                del self._open[job.id]
-                return
-            self.outcomes[entry.row.name] = Outcome(entry.row, "made", picture, job.made.seconds, job.made.loss)
+                place(self._queue.store, job.id, picture, self._suffix)
+                outcome = Outcome(entry.row, "made", picture, job.made.seconds, job.made.loss)
+            except (OutputError, Missing) as error:  # the job keeps the picture
+                outcome = Outcome(entry.row, "stopped", picture, message=f"{error}; the same command goes on with it")
         elif job.state == "failed":
-            message = "something unexpected went wrong" if job.failure is None else job.failure.message
-            self.outcomes[entry.row.name] = Outcome(entry.row, "failed", picture, message=message)
+            self._fail(entry.row, "something unexpected went wrong" if job.failure is None else job.failure.message)
         elif job.state in {"paused", "cancelled"}:
             reason = "it was stopped" if job.reason is None else job.reason
-            message = f"{reason}; start the batch again to go on with it"
-            self.outcomes[entry.row.name] = Outcome(entry.row, "stopped", picture, message=message)
+            outcome = Outcome(entry.row, "stopped", picture, message=f"{reason}; start the batch again to go on with it")
         else:
             return
+        if outcome is not None:
+            self.outcomes[entry.row.name] = outcome
         del self._open[job.id]
-        if job.state == "finished":
+        if outcome is not None and outcome.state == "made":
             with contextlib.suppress(ImpastoError):  # what is left over costs room only
                 self._queue.delete(job.id)
-
-    def _place(self, job: Job, picture: Path) -> None:
-        store = self._queue.store
-        make_folder(picture.parent)
-        beside = picture.with_name(picture.name + ".json")
-        beside.unlink(missing_ok=True)  # an older one's must not stand beside the new picture, whenever this is ended
-        put(picture, store.read(job_key(job.id, f"result{self._suffix}")), existing="replace")
-        # The record last: with it the picture counts as done.
-        put(beside, store.read(job_key(job.id, "manifest.json")), existing="replace")
 
     @property
     def unfinished(self) -> int:
@@ -192,30 +233,13 @@ class Batch:
         return len(self._open)
 
 
-def done(picture: Path, request: Request) -> bool:
-    """Whether the picture is there, and its record says that it was made of these files with these settings."""
-    try:
-        facts = json.loads(picture.with_name(picture.name + ".json").read_text("utf-8"))
-        if not picture.is_file() or not facts["finished"]:
-            return False
-        settings = request.resolved().model_dump(mode="json")
-        recorded = [facts["content"], *facts["styles"]]
-        wanted = [ref.sha256 for role, ref in request.roles() if role == "content" or role.startswith("style.")]
-        return bool(facts["settings"] == settings and [one["sha256"] for one in recorded] == wanted)
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-
-
 def _text(text: str) -> str:
-    """Without what is no Unicode, as names of files may be."""
-    return os.fsencode(text).decode("utf-8", "replace")
+    """Return the text without what is no Unicode, as names of files may be."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _weighted(style: str) -> tuple[str, float | None]:
-    before, colon, weight = style.rpartition(":")
-    if expanded(style).exists() or not colon:
-        return style, None
-    try:
-        return before, float(weight)
-    except ValueError:
-        return style, None
+def _said(error: Exception) -> str:
+    if isinstance(error, InputError):
+        return str(error)
+    log.debug("a row failed", exc_info=error)
+    return f"something unexpected went wrong ({type(error).__name__}: {shown(error)})"

@@ -1,25 +1,23 @@
-"""What a batch makes: a row a picture, from folders and globs (every content in every style), or from a table."""
+"""What a batch makes: a row a picture; here from folders and globs, every content in every style."""
 
 from __future__ import annotations
 
-import csv
-import glob
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from impasto.batch.results import REPORTS, is_result
 from impasto.errors import InvalidSettings, UnreadableImage
 from impasto.files import READABLE, expanded
-from impasto.settings import Settings
+from impasto.storage.listing import Listing, by_pattern, in_folder, on_disk, problem
+from impasto.storage.text import shown
 
 _LONGEST_BYTES: Final = 180
-"""Of a name: what is written beside it has a longer one, and some systems end at 255."""
-
-TABLES: Final = (".csv", ".jsonl")
-_OWN: Final = ("content", "style", "out")
+"""The most bytes of a name: what is written beside it has a longer one, and some systems end at 255."""
 
 
 @dataclass(frozen=True)
@@ -30,122 +28,113 @@ class Row:
     styles: tuple[str, ...]
     name: str
     settings: Mapping[str, Any] = field(default_factory=dict)
+    where: str | None = None
+    """The line of a table that it stands in, for messages."""
 
 
-def of_pictures(contents: str, styles: str) -> list[Row]:
-    """Every content in every style.  Raises UnreadableImage where one of them names nothing."""
-    found = [_files(contents, "content"), _files(styles, "style")]
+def of_pictures(
+    contents: str, styles: str, *, out: Path | None = None, on_note: Callable[[str], object] = lambda _: None
+) -> list[Row]:
+    """Return a row for every content in every style.
+
+    Args:
+        contents: A file, a folder, or a pattern.
+        styles: Likewise.
+        out: The batch's folder; results of earlier starts in it are no inputs.
+        on_note: Told in one line each what is passed over.
+
+    Raises:
+        UnreadableImage: One of them names nothing.
+    """
+    found = [_files(given, role, out, on_note) for given, role in ((contents, "content"), (styles, "style"))]
     pairs = [(content, style) for content in found[0] for style in found[1]]
-    names = _unique(f"{Path(content).stem}_{Path(style).stem}" for content, style in pairs)
+    names = unique_names(f"{Path(content).stem}_{Path(style).stem}" for content, style in pairs)
     return [Row(content, (style,), name) for (content, style), name in zip(pairs, names, strict=True)]
 
 
-def of_table(table: Path) -> list[Row]:
-    """Rows of a CSV or JSON-lines file: `content`, `style` (several: a list, or with ; between), `out` if wanted, and settings.
-
-    Paths are relative to the table's folder.  Raises InvalidSettings with the line that is wrong.
-    """
-    try:
-        text = expanded(table).read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UnreadableImage(f"the table {table} cannot be read: {error}; it must be a CSV or JSON-lines file") from None
-    lines = _csv(text) if table.suffix.lower() == ".csv" else _jsonl(text, table)
-    rows = [_row(values, f"{table}, line {line}", expanded(table).parent) for line, values in lines]
-    if not rows:
-        raise InvalidSettings(f"the table {table} has no rows; write one a picture, with content and style")
-    names = _unique(row.name for row in rows)
-    return [Row(row.content, row.styles, name, row.settings) for row, name in zip(rows, names, strict=True)]
-
-
-def _csv(text: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    reader = csv.DictReader(text.splitlines(), skipinitialspace=True)
-    for row in reader:
-        if None in row:
-            raise InvalidSettings(f"line {reader.line_num} has more fields than the header; put what has commas in quotes")
-        yield reader.line_num, {key: value for key, value in row.items() if value not in {None, ""}}
-
-
-def _jsonl(text: str, table: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip() == "":
-            continue
-        try:
-            values = json.loads(line)
-        except ValueError as error:
-            raise InvalidSettings(f"{table}, line {number} is no JSON: {error}") from None
-        if not isinstance(values, dict):
-            raise InvalidSettings(f"{table}, line {number}: expected an object with content and style")
-        yield number, values
-
-
-def _row(values: Mapping[str, Any], where: str, folder: Path) -> Row:
-    known = {str(key).strip().replace("-", "_"): value for key, value in values.items()}
-    unknown = [key for key in known if key not in Settings.model_fields and key not in _OWN]
-    if unknown:
-        raise InvalidSettings(f"{where}: there is no setting {unknown[0]!r}; columns are content, style, out and settings")
-    style = known.get("style")
-    styles = style if isinstance(style, list) else str(style or "").split(";")
-    styles = [str(one).strip() for one in styles if str(one).strip() != ""]
-    content = known.get("content")
-    if not isinstance(content, str) or not styles:
-        raise InvalidSettings(f"{where}: expected a content and a style, got {dict(values)!r}")
-    paths = [_beside(folder, content), *(_beside(folder, one) for one in styles)]
-    out = known.get("out")
-    name = f"{Path(content).stem}_{'_'.join(Path(_plain(one)).stem for one in styles)}" if out is None else str(out)
-    if name.strip() in {"", "."} or Path(name).is_absolute() or any(part.startswith(".") for part in Path(name).parts):
-        raise InvalidSettings(f"{where}: out is a name within the batch's folder, without dots before it, got {name!r}")
-    name = str(Path(name))
-    suffixes = {*READABLE, ".png"}
-    name = name[: -len(Path(name).suffix)] if Path(name).suffix.lower() in suffixes else name
-    settings = {key: value for key, value in known.items() if key not in _OWN}
-    return Row(paths[0], tuple(paths[1:]), name, settings)
-
-
-def _beside(folder: Path, path: str) -> str:
-    """As seen from the table; a weight behind a style stays."""
-    return path if expanded(path).is_absolute() else str(folder / path)
-
-
-def _plain(style: str) -> str:
-    before, colon, weight = style.rpartition(":")
-    return before if colon and weight.replace(".", "", 1).isdigit() else style
-
-
-def _files(given: str, role: str) -> list[str]:
-    """A file, the pictures of a folder, or those that a glob matches; in the order of their names."""
-    path = expanded(given)
+def _files(given: str, role: str, out: Path | None, on_note: Callable[[str], object]) -> list[str]:
+    """Return a file, the pictures of a folder, or those that a pattern matches, in the order of their names."""
+    path = on_disk(expanded(given))
     wanted = (*READABLE, ".style") if role == "style" else READABLE
-    if path.is_dir():
-        found = sorted(one for one in path.iterdir() if one.suffix.lower() in wanted and not one.name.startswith("."))
-    elif path.is_file():
-        found = [path]
-    else:
-        matches = glob.glob(str(path), recursive=True)  # noqa: PTH207 - of any path, absolute or not
-        found = sorted(one for one in map(Path, matches) if one.is_file() and one.suffix.lower() in wanted)
-    if not found:
+    try:
+        if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for names that the system does not take
+            listing = in_folder(path, wanted, kind="pictures", untold=_untold(path, out))
+        elif problem(path) is None:
+            return [str(path)]
+        else:
+            listing = by_pattern(str(expanded(given)), wanted)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise UnreadableImage(f"the {role} folder {shown(given)} cannot be read: {why}") from None
+    for note in listing.notes:
+        on_note(note)
+    files = _inputs(listing, out, on_note)
+    if not files:
+        results = " but results of an earlier start; choose another folder with -o" if listing.files else ""
         raise UnreadableImage(
-            f"{given} names no {role}; give a picture, a folder with some, or a glob in quotes, as 'photos/*.jpg'"
+            f"{shown(given)} names no {role}{results or '; give a picture, a folder with some, or a glob in quotes, as '}"
+            f"{'' if results else repr('photos/*.jpg')}"
         )
-    return [str(one) for one in found]
+    return [str(one) for one in files]
 
 
-def _unique(names: Iterable[str]) -> list[str]:
-    """cat, cat-2, cat-3: the same ones each time, so that a batch that goes on finds its own."""
+def _untold(folder: Path, out: Path | None) -> frozenset[str]:
+    """Return the names in a folder of which nobody needs to be told, since the batch made them."""
+    inside = out is not None and _resolved(out.parent) == _resolved(folder)
+    return REPORTS | ({out.name.lower()} if inside and out is not None else set())
+
+
+def _inputs(listing: Listing, out: Path | None, on_note: Callable[[str], object]) -> list[Path]:
+    """Return the files that are no results in the batch's own folder."""
+    if out is None:
+        return list(listing.files)
+    place = _resolved(out)
+    inside = {folder: folder == place or place in folder.parents for folder in {_resolved(file.parent) for file in listing.files}}
+    results = {file for file in listing.files if inside[_resolved(file.parent)] and is_result(file)}
+    if results:
+        count = "1 picture" if len(results) == 1 else f"{len(results)} pictures"
+        on_note(f"{count} in {shown(out)} made by an earlier start {'is' if len(results) == 1 else 'are'} not painted again")
+    return [file for file in listing.files if file not in results]
+
+
+def _resolved(path: Path) -> Path:
+    return Path(os.path.realpath(path))  # Path.resolve raises where links go in circles
+
+
+def unique_names(names: Iterable[str]) -> list[str]:
+    """Return cat, cat-2, cat-3: the same ones each time, so that a batch that goes on finds its own.
+
+    Names that differ by case or by the form of Unicode only are one file on some systems, so they count as alike.
+    """
     made: list[str] = []
     taken: set[str] = set()
     for whole in names:
-        name = os.fsdecode(os.fsencode(whole)[:_LONGEST_BYTES]) if len(os.fsencode(whole)) > _LONGEST_BYTES else whole
+        name = _cut(whole)
         number, candidate = 1, name
-        while candidate.lower() in taken:
+        while _alike(candidate) in taken:
             number += 1
             candidate = f"{name}-{number}"
-        taken.add(candidate.lower())
+        taken.add(_alike(candidate))
         made.append(candidate)
     return made
 
 
+def _alike(name: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
+def _cut(name: str) -> str:
+    """Return the beginning of a name that is too long; never half of a character."""
+    if len(name.encode("utf-8", "surrogatepass")) <= _LONGEST_BYTES:
+        return name
+    name = name[:_LONGEST_BYTES]
+    while len(name.encode("utf-8", "surrogatepass")) > _LONGEST_BYTES:
+        name = name[:-1]
+    return name.rstrip(" .")
+
+
 def check_settings(rows: Sequence[Row], given: Mapping[str, Any]) -> None:
-    """Raises InvalidSettings for the first row whose settings are wrong, before any work."""
+    """Raise InvalidSettings for the first row whose settings are wrong, before any work."""
     from impasto import presets
 
     seen: set[str] = set()
@@ -156,4 +145,7 @@ def check_settings(rows: Sequence[Row], given: Mapping[str, Any]) -> None:
             try:
                 presets.resolve(given, row.settings)
             except InvalidSettings as error:
-                raise InvalidSettings(f"{row.name}: {error}", **error.data) if row.settings else error from None
+                if not row.settings:
+                    raise
+                where = "" if row.where is None else f"{row.where}, "
+                raise InvalidSettings(f"{where}{shown(row.name)}: {error}", **error.data) from None

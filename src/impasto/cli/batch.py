@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -89,7 +90,8 @@ def batch(
 
     impasto batch rows.csv -o out/
     """
-    from impasto.batch.rows import TABLES, check_settings, of_pictures, of_table
+    from impasto.batch.rows import check_settings, of_pictures
+    from impasto.batch.tables import TABLES, of_table
     from impasto.cli.drive_batch import drive_batch
     from impasto.files import expanded
 
@@ -98,15 +100,19 @@ def batch(
     suffix = _FORMATS.get(image_format.lower().lstrip("."))
     if suffix is None:
         raise InvalidSettings(f"--format expects {', '.join(_FORMATS)}, got {image_format!r}")
-    if expanded(contents).suffix.lower() in TABLES:
+
+    def note(line: str) -> None:
+        if not (quiet or as_json):
+            print(f"impasto: {line}", file=sys.stderr)
+
+    out = expanded(folder)
+    if Path(contents).suffix.lower() in TABLES and not expanded(contents).is_dir():
         if styles is not None:
             raise InvalidSettings(f"{contents} is a table, which names its styles; leave {styles!r} out")
         rows = of_table(Path(contents))
     elif styles is None:
         raise InvalidSettings("no styles were given; name paintings behind the photographs, or give a table (.csv, .jsonl)")
     else:
-        rows = of_pictures(contents, styles)
+        rows = of_pictures(contents, styles, out=out, on_note=note)
     check_settings(rows, chosen)
-    drive_batch(
-        rows, expanded(folder), chosen, suffix=suffix, workers=workers, database=database, data=data, quiet=quiet, as_json=as_json
-    )
+    drive_batch(rows, out, chosen, suffix=suffix, workers=workers, database=database, data=data, quiet=quiet, as_json=as_json)
