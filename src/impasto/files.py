@@ -71,8 +71,14 @@ def expanded(path: str | os.PathLike[str]) -> Path:
 
 
 def in_folder(out: str | os.PathLike[str], name: str) -> Path:
-    """Return the file that `-o OUT` means: OUT itself, or `name` in it where OUT is a folder or ends like one (`out/`)."""
+    """Return the file that `-o OUT` means: OUT itself, or `name` in it where OUT is a folder or ends like one (`out/`).
+
+    Raises:
+        OutputError: OUT is empty, as an unset variable of a shell is.
+    """
     given = os.fspath(out)
+    if given == "":
+        raise OutputError("-o is empty; name a file or a folder, or leave it out")
     path = expanded(given)
     separators = tuple(separator for separator in (os.sep, os.altsep) if separator is not None)
     return path / name if given.endswith(separators) or path.is_dir() else path

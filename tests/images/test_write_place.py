@@ -231,6 +231,8 @@ def test_a_place_is_a_file_or_a_folder_for_one(tmp_path: Path) -> None:
     assert files.in_folder(str(tmp_path / "a.png"), "b.png") == tmp_path / "a.png"
     assert files.in_folder(str(tmp_path), "b.png") == tmp_path / "b.png"
     assert files.in_folder(f"{tmp_path / 'new'}{os.sep}", "b.png") == tmp_path / "new" / "b.png"
+    with pytest.raises(OutputError, match="empty"):
+        files.in_folder("", "b.png")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need a right there")
