@@ -119,7 +119,7 @@ def test_sdr_colors_in_pq_come_back(primaries: object) -> None:
     linear = np.array([0.6, 0.2, 0.05])
     matrices = {
         BT2020: [[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]],  # ITU-R BT.2087
-        DISPLAY_P3: [[0.8225, 0.1775, 0.0], [0.0332, 0.9668, 0.0], [0.0171, 0.0724, 0.9105]],  # CSS Color 4
+        DISPLAY_P3: [[0.8225, 0.1775, 0.0], [0.0332, 0.9668, 0.0], [0.0171, 0.0724, 0.9105]],  # CSS Color 4's sample code
     }
     codes = pq_codes(np.array(matrices[primaries]) @ linear * 203 / 10000)
     space = ColorSpace(primaries=primaries, transfer="pq")

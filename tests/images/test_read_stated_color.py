@@ -1,7 +1,7 @@
 """A pixel of each format and each way to state a colour space, against numbers reckoned by hand.
 
 (180, 120, 90) in Display P3: light by sRGB's curve 0.45641, 0.18782, 0.10224; by the matrix of CSS Color 4 (1.2249 -0.2249 0;
--0.0420 1.0420 0; -0.0197 -0.0786 1.0979) 0.51682, 0.17654, 0.08850; by sRGB's curve 190.3, 116.6, 83.9.
+-0.0420 1.0420 0; -0.0196 -0.0786 1.0983) 0.51682, 0.17654, 0.08854; by sRGB's curve 190.3, 116.6, 83.9.
 In Adobe RGB: by the power 563/256 0.46487, 0.19058, 0.10123; by the matrix (1.3984 -0.3984 0; 0 1 0; 0 -0.0429 1.0429)
 0.57414, 0.19058, 0.09739; 199.5, 120.8, 87.9.  By sRGB's curve and Adobe's matrix 197.8, 120.0, 88.4.
 """

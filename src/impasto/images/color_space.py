@@ -75,43 +75,42 @@ def color_space_of(data: bytes, kind: str) -> ColorSpace:
     said = Statements()
     with contextlib.suppress(Exception):  # a damaged container can be wrong in any way
         said = _CONTAINERS[kind](data)
-    if said == Statements():
-        # The libraries know more of damaged files, and of where HEIF keeps its EXIF.
-        with contextlib.suppress(Exception):
-            said = _said_to_library(data, kind)
+    if said == Statements() and kind in {"AVIF", "HEIF"}:
+        with contextlib.suppress(Exception):  # as above
+            said = Statements(exif=_exif_of_boxes(data, kind))
     return _meaning(said, cicp_first=kind == "PNG")
 
 
 def color_space_of_image(image: Image.Image) -> ColorSpace:
-    """Return the colour space that an image in memory states in its `info`. Never raises."""
+    """Return the colour space that an image in memory states in its `info`, or in its EXIF. Never raises."""
     said = Statements()
     with contextlib.suppress(Exception):  # anything may stand there
-        said = _said_by(image)
+        said = _in_info(image.info)
+        if said == Statements():
+            said = exif.stated_in(image.getexif())
     return _meaning(said, cicp_first=False)
 
 
-def _said_to_library(data: bytes, kind: str) -> Statements:
+def _exif_of_boxes(data: bytes, kind: str) -> bytes | None:
+    """EXIF of HEIF or AVIF, by the libraries, as it lies among the pixels; it counts only without a box `colr`."""
     if kind == "HEIF":
         import pillow_heif
 
-        info = pillow_heif.open_heif(io.BytesIO(data)).info
-        return Statements(icc=info.get("icc_profile"), exif=info.get("exif"))
-    with Image.open(io.BytesIO(data), formats=[kind]) as image:
-        return _said_by(image)
+        block = pillow_heif.open_heif(io.BytesIO(data)).info.get("exif")
+    else:
+        with Image.open(io.BytesIO(data), formats=[kind]) as image:
+            block = image.info.get("exif")
+    return block.removeprefix(b"Exif\0\0") if isinstance(block, bytes) else None
 
 
-def _said_by(image: Image.Image) -> Statements:
-    info: dict[Any, Any] = image.info
+def _in_info(info: dict[Any, Any]) -> Statements:
     icc, gamma, white_first = info.get("icc_profile"), info.get("gamma"), info.get("chromaticity")
-    said = Statements(
+    return Statements(
         icc=icc if isinstance(icc, bytes) else None,
         srgb="srgb" in info,
-        exponents=None if not gamma else (1 / gamma,) * 3,
-        chromaticities=None if white_first is None else points((*white_first[2:], *white_first[:2])),
+        exponents=(1 / gamma,) * 3 if isinstance(gamma, float) and gamma > 0 else None,
+        chromaticities=points((*white_first[2:], *white_first[:2])) if isinstance(white_first, tuple) else None,
     )
-    if said != Statements():
-        return said
-    return exif.stated_in(image.getexif())
 
 
 def _meaning(said: Statements, *, cicp_first: bool) -> ColorSpace:
