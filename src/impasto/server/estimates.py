@@ -16,6 +16,7 @@ from impasto.errors import ImpastoError, Unavailable
 from impasto.jobs import Request, Store
 from impasto.jobs.store import file_key
 from impasto.server.problems import Problem, busy
+from impasto.server.temporary import child_environment
 
 LIMIT_S: Final = 120.0
 _KEPT: Final = 256
@@ -77,6 +78,7 @@ class Estimates:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            env=child_environment(),
         ) as process:
             self._process = process
             try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import os
 import queue
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from typing import Any, Final, Literal
 from impasto import errors
 from impasto.errors import ImageTooLarge, ImpastoError, Unavailable, UnreadableImage
 from impasto.server.problems import busy
+from impasto.server.temporary import child_environment
 
 MEMORY_BYTES: Final = 4 * 2**30
 """More than a process without pictures takes."""
@@ -121,7 +121,7 @@ class Pictures:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            env=child_environment(OMP_NUM_THREADS="1"),
         )
         self._process, self._lines = process, queue.SimpleQueue()
         threading.Thread(target=_read, args=(process, self._lines), name="pictures-reader", daemon=True).start()
@@ -150,10 +150,10 @@ class Pictures:
             if process.stdin is not None:
                 process.stdin.close()
 
-    def _error(self, answer: dict[str, str]) -> ImpastoError:
+    def _error(self, answer: dict[str, Any]) -> ImpastoError:
         kind = getattr(errors, answer["error"], None)
         if isinstance(kind, type) and issubclass(kind, ImpastoError) and kind is not errors.UnknownName:
-            return kind(answer["message"])
+            return kind(answer["message"], errno=answer.get("errno"))
         logging.getLogger("impasto.server").error("a picture could not be looked at: %s", answer["message"])
         return UnreadableImage("the picture cannot be read; copy or download it again, or convert it to PNG")
 

@@ -22,6 +22,11 @@ from impasto.images.decode import format_of
 from impasto.out_of_memory import is_out_of_memory
 from impasto.run.style_file import is_style_file, read_style
 
+try:
+    import resource
+except ImportError:  # Windows has no such limits
+    resource = None  # type: ignore[assignment]
+
 _MEDIA: Final = {
     "PNG": "image/png",
     "JPEG": "image/jpeg",
@@ -94,8 +99,10 @@ def answered(line: str) -> dict[str, Any]:
     try:
         return {"found": _DOES[request.pop("do")](**request)}
     except ImpastoError as error:
-        return _failed(type(error).__name__, str(error))
+        return {**_failed(type(error).__name__, str(error)), "errno": error.data.get("errno")}
     except Exception as error:  # decoders raise anything
+        if isinstance(error, OSError) and error.errno is not None:  # the disk's; those of decoders have no number
+            return {**_failed("OutputError", str(error)), "errno": error.errno}
         if is_out_of_memory(error):
             return _failed("ImageTooLarge", "the picture needs more memory than the server gives to one; shrink it")
         return _failed("unexpected", f"{type(error).__name__}: {error}")
@@ -106,11 +113,18 @@ def _failed(kind: str, message: str) -> dict[str, Any]:
 
 
 def limit_memory(limit_bytes: int) -> None:
-    """From now on this process gets so much more memory than it has, and leaves no core when it dies."""
+    """Give this process so much more memory than it has, and no more; it leaves no core when it dies.
+
+    Where the system has no such limits, or a lower one already, that is what holds.
+    """
+    if resource is None:
+        return
     pages = int(Path("/proc/self/statm").read_text().split()[0]) if Path("/proc/self/statm").exists() else 0
     most = pages * resource.getpagesize() + limit_bytes
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for kind, limit in ((resource.RLIMIT_AS, most), (resource.RLIMIT_CORE, 0)):
+        hard = resource.getrlimit(kind)[1]
+        allowed = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+        resource.setrlimit(kind, (allowed, allowed))
 
 
 def main() -> None:

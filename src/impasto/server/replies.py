@@ -200,3 +200,13 @@ class EstimateReply(BaseModel):
     levels: list[dict[str, Any]]
     width: int
     height: int
+
+
+class HealthReply(BaseModel):
+    """Whether the server can do what it is there for, and why not."""
+
+    ok: bool
+    data: bool
+    database: bool
+    workers: int
+    reason: str | None

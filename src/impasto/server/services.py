@@ -11,12 +11,14 @@ from fastapi import Depends, Path, Request
 from impasto.jobs import Job, Queue, State, Store
 from impasto.jobs.queue import UnknownJob
 from impasto.jobs.request import Request as JobRequest
+from impasto.jobs.supervise import Workers
 from impasto.jobs.sweep import sweep
 from impasto.server.access import Access
 from impasto.server.derived import Derived
 from impasto.server.describe import described
 from impasto.server.estimates import Estimates
 from impasto.server.events import Hub
+from impasto.server.leftovers import sweep_leftovers
 from impasto.server.library import Library
 from impasto.server.limits import Limits
 from impasto.server.metrics import Metrics
@@ -44,6 +46,9 @@ class Services:
         self.estimates = Estimates(self.store)
         self.hub = Hub(queue, self.library, self.limits)
         self.uploading = threading.BoundedSemaphore(self.limits.uploads)
+        self.workers: Workers | None = None
+        """Those that this server started, if any."""
+
         self._submitting = threading.Lock()
 
     def sees(self, owner: str, job: Job) -> bool:
@@ -78,11 +83,12 @@ class Services:
 
     def require_room(self, owner: str) -> None:
         """Raises Problem where the owner has too many jobs on the queue."""
-        if self.queue.count(states=("queued", "running"), owner=owner) >= self.limits.queue:
+        most = self.limits.queue
+        if self.queue.count(states=("queued", "running"), owner=owner, most=most) >= most:
             raise Problem(
                 429,
                 "queue_full",
-                f"{self.limits.queue} jobs wait or run already; wait for one, or cancel one",
+                f"{most} jobs wait or run already; wait for one, or cancel one",
                 headers={"Retry-After": "30"},
             )
 
@@ -93,6 +99,7 @@ class Services:
             self.library.forget(sha256)
             self.derived.forget(sha256)
             count += 1
+        sweep_leftovers(self.queue)
         return count
 
     def described(self, job: Job) -> JobReply:
@@ -105,6 +112,11 @@ def _services(request: Request) -> Services:
     return found
 
 
+def _require_data(request: Request) -> None:
+    """Raise Unavailable where the data location is not the one that was opened."""
+    _services(request).queue.check()
+
+
 def _owner(request: Request) -> str:
     """Set by the gate, which lets nobody else in."""
     return str(request.scope["state"]["owner"])
@@ -114,5 +126,8 @@ JOB_ID = r"^[0-9a-f]{1,64}$"
 
 Here = Annotated[Services, Depends(_services)]
 Owner = Annotated[str, Depends(_owner)]
+DATA = Depends(_require_data)
+"""For routes that read or write jobs and files."""
+
 JobId = Annotated[str, Path(pattern=JOB_ID, description="a job's id")]
 FileHash = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", description="a file's id: the SHA-256 of its bytes")]

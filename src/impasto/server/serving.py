@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import resource
 import secrets
 import signal
 import socket
@@ -15,20 +14,28 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-import filelock
 import uvicorn
 
-from impasto.errors import ImpastoError, InputError
+from impasto.errors import ImpastoError, InputError, Unavailable
 from impasto.files import output_error
 from impasto.jobs import Queue, Store, open_store
 from impasto.jobs.log import log_to_stderr
 from impasto.jobs.store import Folder
 from impasto.jobs.supervise import Workers
+from impasto.server import vanished
 from impasto.server.access import Access, is_loopback
 from impasto.server.app import build
+from impasto.server.data_watch import DataWatch
 from impasto.server.limits import Limits
 from impasto.server.patience import Impatient
 from impasto.server.services import Services
+from impasto.server.temporary import temporary_files
+from impasto.storage import locks
+
+try:
+    import resource
+except ImportError:  # Windows, where the number of open files has no limit to be raised
+    resource = None  # type: ignore[assignment]
 
 WORKERS_STOP_S: Final = 120.0
 """For workers to finish their step and save what they have."""
@@ -62,17 +69,19 @@ class Options:
 
 
 def serve(options: Options, on_ready: Callable[[str], object]) -> None:
-    """Serves until it is asked to end; `on_ready` gets the address.
+    """Serve until it is asked to end; `on_ready` gets the address.
 
-    Raises InputError: an open address without a token, a port that is taken, a data location that another server has.
+    Raises:
+        InputError: An open address without a token, a port that is taken, a data location that another server has.
+        Unavailable: The data went away while it served.
     """
     access = Access(options.tokens, loopback=is_loopback(options.host), origins=options.origins)
-    with opened(options) as queue, bound(options.host, options.port) as listening:
+    with opened(options) as queue, bound(options.host, options.port) as listening, temporary_files(queue.store):
         _log(options.log_level)
         services = Services(queue, access=access, limits=options.limits)
-        workers = _workers(queue, options.workers, listening.getsockname()[1])
+        services.workers = _workers(queue, options.workers, listening.getsockname()[1])
         try:
-            asyncio.run(_served(services, listening, workers, lambda: on_ready(_address(listening))))
+            asyncio.run(_served(services, listening, lambda: on_ready(_address(listening))))
         finally:
             services.pictures.close()
 
@@ -116,7 +125,11 @@ def bound(host: str, port: int) -> Iterator[socket.socket]:
 
 @contextlib.contextmanager
 def opened(options: Options) -> Iterator[Queue]:
-    """The queue, its folder claimed while inside.  Raises InputError where another server has it."""
+    """Open the queue, its folder claimed while inside.
+
+    Raises InputError where another server has it, or where it went away under a server and is not back.
+    """
+    vanished.require_back(options.data)
     store = open_store(options.data)
     with _claimed(store):
         queue = Queue(store, options.database)
@@ -132,20 +145,18 @@ def _claimed(store: Store) -> Iterator[None]:
         yield
         return
     path = Path(store.url) / "server.lock"
-    lock = filelock.FileLock(path, timeout=0)
-    try:
-        lock.acquire()
-    except filelock.Timeout:
-        raise InputError(f"another server uses {store.url}; open that one, or give another folder with --data") from None
-    except OSError as error:
-        raise output_error(path, error) from None
-    try:
+    with contextlib.ExitStack() as claims:
+        try:
+            # The file stays: one that is removed under a second server, which waits for it, would be no lock for a third.
+            claims.enter_context(locks.held(path, remove=False))
+        except locks.Held:
+            raise InputError(f"another server uses {store.url}; open that one, or give another folder with --data") from None
+        except OSError as error:
+            raise output_error(path, error) from None
         yield
-    finally:
-        lock.release()
 
 
-async def _served(services: Services, listening: socket.socket, workers: Workers | None, on_ready: Callable[[], object]) -> None:
+async def _served(services: Services, listening: socket.socket, on_ready: Callable[[], object]) -> None:
     config = uvicorn.Config(
         build(services),
         log_config=None,
@@ -160,10 +171,11 @@ async def _served(services: Services, listening: socket.socket, workers: Workers
     )
     server = uvicorn.Server(config)
     _end_on_signals(server)
+    workers, watch = services.workers, DataWatch(services.queue, lambda: setattr(server, "should_exit", True))
     if workers is not None:
         workers.start()
     try:
-        beside = [asyncio.create_task(_end(server, services, on_ready)), asyncio.create_task(_sweep(services))]
+        beside = [asyncio.create_task(one) for one in (_end(server, services, on_ready), _sweep(services), watch.run())]
         await server.serve(sockets=[listening])
         for task in beside:
             task.cancel()
@@ -171,10 +183,14 @@ async def _served(services: Services, listening: socket.socket, workers: Workers
         if workers is not None:
             logging.getLogger("impasto.server").info("waiting for the workers to save what they have")
             await asyncio.to_thread(workers.stop, WORKERS_STOP_S)
+    if watch.reason is not None:
+        raise Unavailable(f"{watch.reason} ({services.store.url}); the server ended")
 
 
 def _connections() -> int:
-    """How many there may be, as far as this process may have files open."""
+    """Return how many there may be, as far as this process may have files open."""
+    if resource is None:
+        return _CONNECTIONS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _CONNECTIONS + _OTHER_FILES
     if 0 <= soft < wanted:

@@ -20,6 +20,7 @@ from starlette.requests import Request
 from impasto.server.library import Filed
 from impasto.server.problems import Problem, busy
 from impasto.server.services import Services
+from impasto.server.temporary import make_room
 
 _FIELDS: Final = 32
 _LONGEST_FIELD: Final = 2**20
@@ -44,6 +45,7 @@ async def read_form(request: Request, services: Services) -> AsyncIterator[Form]
     if not services.uploading.acquire(blocking=False):
         raise busy("too many files are being sent; try again in a moment")
     try:
+        await run_in_threadpool(make_room, services.store)
         form = await _parsed(request, limits.files_per_job)
         try:
             yield _checked(form, limits.upload_bytes)

@@ -23,7 +23,7 @@ from impasto.server.replies import (
     WorkerReply,
 )
 from impasto.server.schema import HIDDEN, settings_schema
-from impasto.server.services import Here, Owner
+from impasto.server.services import DATA, Here, Owner
 
 INPUTS: Final = (*READABLE, ".style")
 
@@ -83,7 +83,7 @@ def list_presets() -> list[PresetReply]:
     ]
 
 
-@router.get("/samples")
+@router.get("/samples", dependencies=[DATA])
 def list_samples(here: Here) -> SamplesReply:
     """Photographs and paintings to begin with; their files are there already."""
     found: dict[str, list[SampleReply]] = {"content": [], "style": []}

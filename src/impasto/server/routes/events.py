@@ -16,9 +16,9 @@ from impasto.errors import ImpastoError
 from impasto.jobs import Job
 from impasto.server.events import Hub, Listener
 from impasto.server.problems import Problem
-from impasto.server.services import Here, JobId, Owner, Services
+from impasto.server.services import DATA, Here, JobId, Owner, Services
 
-router = APIRouter(prefix="/api/v1", tags=["events"])
+router = APIRouter(prefix="/api/v1", tags=["events"], dependencies=[DATA])
 
 KEEP_ALIVE_S: Final = 15
 STALLED_S: Final = 30.0

@@ -13,10 +13,10 @@ from impasto.server.describe import described_file
 from impasto.server.problems import Problem
 from impasto.server.replies import PARTS, FileReply
 from impasto.server.sent_file import SentFile
-from impasto.server.services import FileHash, Here, Owner
+from impasto.server.services import DATA, FileHash, Here, Owner
 from impasto.server.uploads import keep, read_form
 
-router = APIRouter(prefix="/api/v1", tags=["files"])
+router = APIRouter(prefix="/api/v1", tags=["files"], dependencies=[DATA])
 
 FOREVER: Final = "private, max-age=31536000, immutable"
 _SHOWN: Final = frozenset({"image/png", "image/jpeg", "image/webp"})

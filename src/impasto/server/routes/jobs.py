@@ -17,11 +17,11 @@ from impasto.server.bodies import NORMAL, JobBody, MoreBody, RepeatBody, parsed_
 from impasto.server.problems import Problem
 from impasto.server.replies import EstimateReply, JobReply, JobsReply
 from impasto.server.schema import check_given
-from impasto.server.services import JOB_ID, Here, JobId, Owner, Services
+from impasto.server.services import DATA, JOB_ID, Here, JobId, Owner, Services
 from impasto.server.uploads import keep, read_form
 from impasto.settings import parse
 
-router = APIRouter(prefix="/api/v1", tags=["jobs"])
+router = APIRouter(prefix="/api/v1", tags=["jobs"], dependencies=[DATA])
 
 _STATES: Final[tuple[State, ...]] = get_args(State)
 _BODY: Final[dict[str, Any]] = {

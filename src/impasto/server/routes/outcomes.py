@@ -17,10 +17,10 @@ from impasto.server.derived import SIDES
 from impasto.server.library import shown_name
 from impasto.server.replies import PARTS, LossesReply
 from impasto.server.sent_file import SentFile, is_known
-from impasto.server.services import Here, JobId, Owner, Services
+from impasto.server.services import DATA, Here, JobId, Owner, Services
 from impasto.settings import Settings
 
-router = APIRouter(prefix="/api/v1", tags=["outcomes"])
+router = APIRouter(prefix="/api/v1", tags=["outcomes"], dependencies=[DATA])
 
 _MOST_RECORDS: Final = 2000
 _MEDIA: Final = {"png": "image/png", "jpg": "image/jpeg", "tif": "image/tiff", "webp": "image/webp"}
