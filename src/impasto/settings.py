@@ -27,6 +27,7 @@ from pydantic import (
 from impasto.errors import InvalidSettings, UnknownName
 from impasto.files import expanded
 from impasto.layers import DEPTHS, canonical_layer, layer_names
+from impasto.storage.listing import on_disk
 from impasto.storage.text import shown
 from impasto.storage.user_text import STANDARD_INPUT, read_text, reason
 
@@ -395,7 +396,7 @@ def read_file(path: Path) -> dict[str, Any]:
     Raises:
         InvalidSettings: It cannot be read, is no TOML, or has a setting in two spellings.
     """
-    source = expanded(path)
+    source = on_disk(expanded(path))
     try:
         found = tomllib.loads(read_text(source))
     except (OSError, ValueError) as error:

@@ -16,7 +16,7 @@ from impasto.images import read
 from impasto.objective import style_grams
 from impasto.presets import resolve
 from impasto.run import Run, gather
-from impasto.run.styles import finer_strokes, unfold
+from impasto.run.styles import assembled, finer_strokes, unfold
 from impasto.vgg import Vgg
 
 LAYERS = ("conv1_1", "conv3_1")
@@ -113,3 +113,8 @@ def test_a_style_with_too_few_pixels_is_named() -> None:
     styles = [read(painting(150, 200), name="small"), read(painting(300, 400), name="large")]
     assert list(finer_strokes(settings, styles, 200)) == [("small", 2.0)]
     assert list(finer_strokes(settings.model_copy(update={"style_fit": "stretch"}), styles, 200)) == []
+
+
+def test_the_standard_input_is_one_picture_only() -> None:
+    with pytest.raises(InvalidSettings, match=r"standard input \(-\) is one picture, and it was given for 2"):
+        assembled("-", ["paint.png", "-:0.5"], resolve({}))

@@ -29,6 +29,7 @@ from impasto.files import expanded
 from impasto.images import Picture
 from impasto.losses.styles import KIND_OF, Kind, Loss, mixed
 from impasto.objective import Known
+from impasto.storage.listing import on_disk
 from impasto.storage.text import to_json
 from impasto.vgg import Vgg
 
@@ -138,7 +139,7 @@ def read_style(source: object, *, name: str | None = None) -> StyleFile:
     """Reads a style file from its path or bytes.  Raises UnreadableImage for what is none."""
     if isinstance(source, bytes | bytearray | memoryview):
         return _decoded(bytes(source), name or "style", "the style file")
-    path = expanded(str(source))
+    path = on_disk(expanded(str(source)))
     try:
         encoded = path.read_bytes()
     except FileNotFoundError:

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from impasto.errors import InvalidSettings
 from impasto.files import expanded
 from impasto.images import READABLE, Picture
+from impasto.images.sources import STANDARD_INPUT
 from impasto.losses.styles import KIND_OF
 from impasto.run.inputs import Inputs, gather
 from impasto.run.style_file import StyleFile, is_style_file
@@ -89,10 +90,21 @@ def assembled(
 
     Raises what `unfold` and `gather` do.
     """
+    _check_standard_input([content, *styles, *masks, *style_masks, color_mask])
     unfolded = unfold(styles, settings, masks, style_masks)
     first = unfolded.sources[0] if content is None and unfolded.sources else content
     inputs = gather(first, unfolded.sources, unfolded.settings, unfolded.masks, unfolded.style_masks, color_mask)
     return inputs, unfolded.settings
+
+
+def _check_standard_input(sources: Sequence[Any]) -> None:
+    """Raises InvalidSettings where `-` is given for several pictures: what is piped in comes only once."""
+    plain = [weighted(source)[0] if isinstance(source, str) else source for source in sources]
+    piped = sum(isinstance(source, str) and source == STANDARD_INPUT for source in plain)
+    if piped > 1:
+        raise InvalidSettings(
+            f"the standard input (-) is one picture, and it was given for {piped}; save it to a file, and name that for each"
+        )
 
 
 def check_style_files(settings: Settings, inputs: Inputs, vgg: Vgg) -> None:
