@@ -57,7 +57,7 @@ _DATA = Annotated[
 @takes_options_of_stylize(
     without=(
         *("content", "styles", "more_styles", "mask", "regions", "style_masks", "color_mask", "style_weights", "out"),
-        *("losses", "checkpoint_every", "shares", "save_every", "overwrite", "init"),
+        *("losses", "checkpoint_every", "shares", "save_every", "overwrite", "no_record", "init"),
     ),
     first=[
         own("contents", _CONTENTS),

@@ -105,7 +105,7 @@ def _follow(batch: Batch, stop: Callable[[], bool], *, shown: bool, total: int, 
     console = Console(stderr=True, quiet=not shown, highlight=False)
     todo = batch.at_hand
     skipped = {name for name, one in batch.outcomes.items() if one.state == "skipped"}
-    console.print(f"{total} pictures, {len(skipped)} done already{split.words if todo else ''}")
+    console.print(f"{total} picture{'' if total == 1 else 's'}, {len(skipped)} done already{split.words if todo else ''}")
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.fields[left]}"))
     bars = Progress(*columns, console=console, disable=not shown or not console.is_terminal, transient=True)
     with contextlib.ExitStack() as drawn:
