@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from impasto.images.bands import bands
-from impasto.images.color import array_to_srgb, image_to_srgb, with_peak
+from impasto.images.color import array_to_srgb, image_to_srgb, seen_whole
 from impasto.images.color_space import ColorSpace, color_space_of_image
 from impasto.images.exif import Exif, exif_of_image
 from impasto.images.raster import Raster, Undecodable, check_size, to_be_turned, turned, unit_floats
@@ -55,7 +55,7 @@ def _eight_bits(image: Image.Image, orientation: int, space: ColorSpace) -> np.n
 
     In bands: Pillow holds four bytes a pixel, and each step on the way from there would hold all of it once more.
     """
-    space = with_peak(space, image)
+    space = seen_whole(space, image)
     rows = bands(image.height, image.width)
     first = _band(image, next(rows), space)
     upright, as_stored = to_be_turned(image.height, image.width, first.shape[2], orientation=orientation)

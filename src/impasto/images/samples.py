@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from impasto.images.bands import bands
-from impasto.images.color import array_to_srgb, image_to_srgb, with_peak
+from impasto.images.color import array_to_srgb, image_to_srgb, seen_whole
 from impasto.images.color_space import ColorSpace
 from impasto.images.exif import Exif
 from impasto.images.raster import Raster, to_be_turned, turned, unit_floats
@@ -33,7 +33,7 @@ def raster_of(samples: np.ndarray, space: ColorSpace, *, exif: Exif) -> Raster:
 def _eight_bits(pixels: np.ndarray, space: ColorSpace, orientation: int) -> np.ndarray:
     """[H, W, C] uint8 → the same, sRGB-encoded and upright; in bands, as each step would hold all of it once more."""
     height, width = pixels.shape[:2]
-    space = with_peak(space, pixels[..., :-1] if pixels.shape[2] in {2, 4} else pixels)
+    space = seen_whole(space, pixels[..., :-1] if pixels.shape[2] in {2, 4} else pixels)
     rows = bands(height, width)
     first = _band(pixels[next(rows)], space)
     upright, as_stored = to_be_turned(height, width, first.shape[2], orientation=orientation)

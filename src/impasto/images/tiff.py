@@ -18,11 +18,12 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image
 
-from impasto.images.color import Channels, array_to_srgb
+from impasto.images.color import array_to_srgb
 from impasto.images.color_space import ColorSpace, color_space_of
 from impasto.images.exif import Exif, valid_orientation
 from impasto.images.kinds import RAW
 from impasto.images.pillow import from_pillow
+from impasto.images.profile import Channels
 from impasto.images.raster import Raster, TooManyPixels, Undecodable, check_size, turned, usable_dpi
 from impasto.images.samples import full_scale, raster_of
 
@@ -38,8 +39,8 @@ _MAKERS_CODINGS: Final = {32767, 32769, 32770, 32772, 34713, 65000, 65535}
 """Compressions of Sony, Epson, Samsung, Nikon, Kodak and Pentax, for raw data alone."""
 
 _DNG_VERSION: Final = 50706
-_CODED_COLOR: Final = {6, 7}
-"""Compressions (JPEG) whose decoder makes RGB of YCbCr."""
+_JPEG: Final = {6, 7}
+"""Compressions whose decoder makes RGB of YCbCr."""
 
 _CHANNELS: Final[dict[str, tuple[Channels, int]]] = {
     "MINISWHITE": ("gray", 1),
@@ -138,16 +139,27 @@ def _role(page: Any) -> int:
 def _from_page(page: Any, space: ColorSpace) -> Raster:
     """One page, by tifffile.  Raises Undecodable for kinds that it does not know, with their names."""
     name, count = page.photometric.name, int(page.samplesperpixel)
-    known = name in _CHANNELS and (name != "YCBCR" or int(page.compression) in _CODED_COLOR)
+    known = name in _CHANNELS and (name != "YCBCR" or int(page.compression) in _JPEG)
     needed = 1 if name == "PALETTE" else _CHANNELS[name][1] if known else 0
-    if not known or not needed <= count <= _MOST_CHANNELS or page.imagedepth != 1 or page.dtype in {None, "int8"}:
+    if not known or not needed <= count <= _MOST_CHANNELS or page.imagedepth != 1 or page.dtype is None:
         raise _unknown(page)
+    ends = (start + length for start, length in zip(page.dataoffsets, page.databytecounts, strict=False))
+    if int(page.compression) in _JPEG and max(ends, default=0) > page.parent.filehandle.size:
+        # The decoder would fill what is missing with gray.
+        raise Undecodable("damaged or incomplete (its pixels end early); copy or download it again")
     try:
         samples = page.asarray()
-    except (NotImplementedError, KeyError, ImportError):
-        raise _unknown(page) from None
+    except Exception as error:  # tifffile's own kinds, and those of a dozen decoders
+        if isinstance(error, NotImplementedError | KeyError | ImportError) or "not supported" in str(error):
+            raise _unknown(page) from None
+        raise
     if samples.dtype.kind == "c" or page.bitspersample > 64:
         raise _unknown(page)
+    if samples.dtype == np.int8:
+        low = int(samples.min())
+        if low < 0:
+            raise Undecodable(f"signed whole numbers down to {low} are not in 0..255; store 8 bits without a sign")
+        samples = samples.astype(np.uint8)
     planes = page.planarconfig == 2 and count > 1
     samples = np.moveaxis(samples, 0, -1) if planes else samples.reshape(page.imagelength, page.imagewidth, -1)
     exif = Exif(valid_orientation(page.tags.valueof(274, 1)), _dpi(page))
