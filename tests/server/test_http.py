@@ -42,6 +42,7 @@ def test_head_is_get_without_its_body(client: TestClient, result: str, work: Wor
         assert (head.status_code, head.content) == (whole.status_code, b""), path
         assert head.headers["content-length"] == str(len(whole.content)), path
         assert head.headers["content-type"] == whole.headers["content-type"]
+        assert head.status_code >= 400 or head.headers["allow"].startswith("GET, ")
 
 
 def test_head_of_an_event_stream_ends(client: TestClient) -> None:

@@ -56,7 +56,7 @@ def build(services: Services) -> FastAPI:
     # The last one added is the outermost.
     app.add_middleware(BodyLimit, limits=services.limits)
     app.add_middleware(Gate, access=services.access)
-    app.add_middleware(HeadAndSlash)
+    app.add_middleware(HeadAndSlash, routes=app.routes)
     app.add_middleware(Journal, metrics=services.metrics)
     _answer_errors(app, services.library.folder)
     return app

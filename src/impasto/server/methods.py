@@ -5,9 +5,10 @@ An address with a slash at its end is the one without: a redirection would lose 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Final
 
+from starlette.datastructures import MutableHeaders
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -17,8 +18,10 @@ _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 class HeadAndSlash:
     """Answers HEAD as GET without its body, and takes a slash from an address's end."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute]) -> None:
+        """Wrap an application whose routes are `routes`, those that are still to come included."""
         self._app = app
+        self._routes = routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, as ASGI has it."""
@@ -36,6 +39,8 @@ class HeadAndSlash:
             nonlocal begun
             if message["type"] == "http.response.start":
                 begun = True
+                if message["status"] < 400:  # monitors ask for it, and it may be on any answer
+                    MutableHeaders(scope=message).setdefault("Allow", allowed(self._routes, scope["path"]))
                 await send(message)
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
 
@@ -46,13 +51,12 @@ class HeadAndSlash:
         await self._app(scope, then_gone, head_only)
 
 
-def allowed(routes: Iterable[BaseRoute], path: str) -> str:
+def allowed(routes: Sequence[BaseRoute], path: str) -> str:
     """Return the value of the header Allow: all methods that an address answers to; empty where there is no such address."""
-    every = list(routes)
     found = [
         method
         for method in _METHODS
-        if any(route.matches({"type": "http", "path": path, "method": method})[0] is Match.FULL for route in every)
+        if any(route.matches({"type": "http", "path": path, "method": method})[0] is Match.FULL for route in routes)
     ]
     if not found:
         return ""
