@@ -115,9 +115,9 @@ def tiff(pixel: tuple[int, ...], *, bits: int = 8, tags: Any = ()) -> bytes:
     return file.getvalue()
 
 
-def tiff_of_a_camera(pixel: tuple[int, ...], color_space: int, index: bytes) -> bytes:
+def tiff_of_a_camera(pixel: tuple[int, ...], color_space: int, index: bytes, *, tags: Any = ()) -> bytes:
     # tifffile does not write EXIF's tag, so its neighbour holds the place.
-    data = tiff(pixel, tags=[(0x8768, "I", 1, 0, True)])
+    data = tiff(pixel, tags=[*tags, (0x8768, "I", 1, 0, True)])
     held, stated = struct.pack("<HHII", 0x8768, 4, 1, 0), struct.pack("<HHII", 0x8769, 4, 1, len(data))
     return data.replace(held, stated) + camera(len(data), color_space, index)
 

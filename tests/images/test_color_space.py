@@ -96,7 +96,7 @@ def test_sequence_without_a_primary_picture_speaks_by_its_track() -> None:
 
 
 @pytest.mark.parametrize("kind", ["AVIF", "HEIF"])
-def test_exif_counts_in_heif_and_avif_without_colr(kind: str) -> None:
+def test_exif_counts_in_heif_and_avif_where_colr_says_nothing(kind: str) -> None:
     file = io.BytesIO()
     image = Image.new("RGB", (16, 16), PIXEL)
     block = b"Exif\0\0" + exif(0xFFFF, b"R03")
@@ -104,15 +104,18 @@ def test_exif_counts_in_heif_and_avif_without_colr(kind: str) -> None:
         image.save(file, "AVIF", exif=block)
     else:
         pillow_heif.from_pillow(image).save(file, exif=block)
+    place = file.getvalue().index(b"colrnclx")
     silent = file.getvalue().replace(b"colrnclx", b"skipnclx")
-    assert color_space_of(silent, kind) == ColorSpace(primaries=ADOBE_RGB, transfer=ADOBE_POWERS)
+    unspecified = file.getvalue()[: place + 8] + bytes([0, 2, 0, 2]) + file.getvalue()[place + 12 :]
+    for data in (silent, unspecified):
+        assert color_space_of(data, kind) == ColorSpace(primaries=ADOBE_RGB, transfer=ADOBE_POWERS)
     assert color_space_of(file.getvalue(), kind) == SRGB
 
 
 @pytest.mark.parametrize(
     ("transfer", "expected"), [(1, None), (6, None), (13, None), (2, None), (14, "bt709"), (16, "pq"), (18, "hlg")]
 )
-def test_what_cameras_state_by_default_is_srgb(transfer: int, expected: str | None) -> None:
+def test_transfer_functions_that_encoders_state_around_srgb_are_srgb(transfer: int, expected: str | None) -> None:
     assert color_space_of(png(PIXEL, cicp(1, transfer)), "PNG").transfer == expected
 
 
@@ -142,6 +145,12 @@ def test_matrices_are_those_published() -> None:
 )
 def test_primaries_that_span_nothing_are_not_sound(primaries: Primaries) -> None:
     assert not primaries.is_sound()
+
+
+def test_tags_of_a_tiff_count_before_its_exif() -> None:
+    tags = [ratios(319, ADOBE_POINTS), ratios(318, (0.3127, 0.329))]
+    assert color_space_of(tiff_of_a_camera(PIXEL, 1, b"R98", tags=tags), "TIFF") == ColorSpace(primaries=ADOBE_RGB)
+    assert color_space_of(tiff_of_a_camera(PIXEL, 1, b"R98"), "TIFF") == SRGB
 
 
 def samples() -> dict[str, tuple[str, bytes]]:

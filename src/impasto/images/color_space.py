@@ -75,7 +75,7 @@ def color_space_of(data: bytes, kind: str) -> ColorSpace:
     said = Statements()
     with contextlib.suppress(Exception):  # a damaged container can be wrong in any way
         said = _CONTAINERS[kind](data)
-    if said == Statements() and kind in {"AVIF", "HEIF"}:
+    if kind in {"AVIF", "HEIF"} and said.icc is None and _by_cicp(said.cicp) is None:
         with contextlib.suppress(Exception):  # as above
             said = Statements(exif=_exif_of_boxes(data, kind))
     return _meaning(said, cicp_first=kind == "PNG")
@@ -144,7 +144,7 @@ def _by_cicp(cicp: Cicp | None) -> ColorSpace | None:
         return None
     stated = transfer.BY_CICP.get(cicp.transfer, "srgb")
     if cicp.transfer in {1, 6} and cicp.primaries in {1, 5, 6}:
-        # Cameras and video encoders state these by default around pixels that are sRGB, and browsers show them so.
+        # Encoders have stated these around pixels that are sRGB, and browsers show them so.
         stated = "srgb"
     space = _simplest(ColorSpace(primaries=primaries.BY_CICP.get(cicp.primaries), transfer=stated))
     return replace(space, full_range=cicp.full_range)

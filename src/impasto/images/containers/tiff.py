@@ -6,7 +6,6 @@ Floating-point pixels are taken like whole numbers: sRGB-encoded, unless a profi
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -28,12 +27,12 @@ def statements(data: bytes) -> Statements:
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         tags = file.pages[0].tags
         icc = tags.valueof(_ICC)
-        # A TIFF file is laid out as EXIF is, so one parser reads the camera's directory in both.
-        return replace(
-            exif.statements(data),
+        return Statements(
             icc=bytes(icc) if icc is not None else None,
             tables=_tables(tags.valueof(_TRANSFER), tags.valueof(_BITS)),
             chromaticities=exif.chromaticities(_ratios(tags.valueof(_PRIMARIES)), _ratios(tags.valueof(_WHITE))),
+            # A TIFF file is laid out as EXIF is, so one parser finds the camera's directory in both.
+            exif=data,
         )
 
 
