@@ -213,7 +213,7 @@ async function api(request, answer, path, query) {
     return json(200, {
       version: "0.9", token_needed: Boolean(secret), worker: { alive: true, count: 1 },
       limits: { upload_bytes: 64e6, upload_pixels: 268435456, queue: 100, files_per_job: 16 },
-      formats: { input: [".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".heic", ".avif"], output: [".png", ".jpg", ".tif", ".webp"] },
+      formats: { input: [".jpg", ".jpeg", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".heic", ".heif", ".hif", ".avif", ".style"], output: [".png", ".jpg", ".tif", ".webp"] },
     });
   if (path === "/settings/schema") return json(200, schema);
   if (path === "/presets") return json(200, presets);

@@ -17,6 +17,7 @@ from tests.server.conftest import Make
 from tests.server.faked import TOKEN, TestClient, Work, encoded, job_body, png, send, style_png, submit
 
 from impasto import presets
+from impasto.files import READABLE
 from impasto.images import FORMATS, read_manifest
 from impasto.jobs import Queue
 from impasto.run.start import NAMED
@@ -39,6 +40,13 @@ def test_about_says_the_limits_and_whether_anybody_works(client: TestClient, wor
     assert found["worker"] == {"alive": False, "count": 0}
     queue.store.write("workers/w", json.dumps({"count": 1, "time": time.time()}).encode())
     assert client.get("/api/v1/about").json()["worker"] == {"alive": True, "count": 1}
+
+
+def test_the_page_offers_what_the_server_reads(shared: TestClient) -> None:
+    formats = shared.get("/api/v1/about").json()["formats"]
+    assert formats["input"] == [*READABLE, ".style"] and {".heif", ".hif", ".jfif"} <= set(READABLE)
+    assets = Path(about.__file__).parents[1] / "page" / "assets"
+    assert any("formats.input" in path.read_text("utf-8") for path in assets.glob("*.js"))
 
 
 def test_formats_are_those_of_the_images_room() -> None:
