@@ -50,8 +50,11 @@ def test_keeping_less_needs_less_and_takes_longer() -> None:
     for plan in demand().plans(SIZE, disk=False):
         if plan.history == 10 and plan.tile_px is not None:
             cut.setdefault(plan.tile_px, []).append(plan)
+    first = (
+        [] if library() is not None else ["conv1_1"]
+    )  # our own kernels compute the first block in bands and keep nothing of it
     for plans in cut.values():
-        assert [plan.kept_from for plan in plans] == [PIXELS, "conv2_1", "conv3_1", "conv4_2", None]
+        assert [plan.kept_from for plan in plans] == [PIXELS, *first, "conv2_1", "conv3_1", "conv4_2", None]
         assert [plan.memory for plan in plans] == sorted((plan.memory for plan in plans), reverse=True)
         assert plans[0].cost < plans[1].cost < plans[-1].cost == pytest.approx(plans[0].cost * (1 + FORWARD))
 
