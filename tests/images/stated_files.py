@@ -50,18 +50,19 @@ def chrm(primaries: tuple[float, ...], white: tuple[float, float] = D65) -> byte
     return chunk(b"cHRM", struct.pack(">8I", *(round(value * 100_000) for value in (*white, *primaries))))
 
 
-def exif(color_space: int | None, index: bytes | None = None) -> bytes:
+def exif(color_space: int | None, index: bytes | None = None, *, kind: int = 2) -> bytes:
     """EXIF as a TIFF structure, with ColorSpace and the interoperability index."""
-    return struct.pack("<2sHI", b"II", 42, 8) + struct.pack("<HHHIII", 1, 0x8769, 4, 1, 26, 0) + camera(26, color_space, index)
+    directory = struct.pack("<HHHIII", 1, 0x8769, 4, 1, 26, 0)
+    return struct.pack("<2sHI", b"II", 42, 8) + directory + camera(26, color_space, index, kind=kind)
 
 
-def camera(offset: int, color_space: int | None, index: bytes | None = None) -> bytes:
-    """EXIF's own directory, to stand at `offset` of its TIFF structure."""
+def camera(offset: int, color_space: int | None, index: bytes | None = None, *, kind: int = 2) -> bytes:
+    """EXIF's own directory, to stand at `offset` of its TIFF structure; `kind` of the index: 2 is text, 7 undefined."""
     fields = [] if color_space is None else [struct.pack("<HHIHH", 0xA001, 3, 1, color_space, 0)]
     behind = offset + 2 + 12 * (len(fields) + (index is not None)) + 4
     if index is not None:
         fields.append(struct.pack("<HHII", 0xA005, 4, 1, behind))
-    interop = b"" if index is None else struct.pack("<HHHI4sI", 1, 1, 2, 4, index + b"\0", 0)
+    interop = b"" if index is None else struct.pack("<HHHI4sI", 1, 1, kind, 4, index + b"\0", 0)
     return struct.pack("<H", len(fields)) + b"".join(fields) + bytes(4) + interop
 
 

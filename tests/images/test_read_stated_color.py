@@ -208,7 +208,13 @@ def test_alpha_is_no_color(bits: int, full: int) -> None:
 
 @pytest.mark.parametrize(
     ("data", "is_adobe"),
-    [(exif(1, b"R03"), False), (exif(0xFFFF, b"R98"), False), (exif(0xFFFF), False), (exif(None, b"R03"), True)],
+    [
+        (exif(1, b"R03"), False),
+        (exif(0xFFFF, b"R98"), False),
+        (exif(0xFFFF), False),
+        (exif(None, b"R03"), True),
+        (exif(0xFFFF, b"R03", kind=7), True),
+    ],
 )
 def test_exif_names_adobe_rgb_by_r03_unless_it_names_srgb(data: bytes, is_adobe: bool) -> None:
     assert color(jpeg(STORED, exif_segment(data))) == pytest.approx(AS_ADOBE if is_adobe else STORED, abs=2)

@@ -33,7 +33,7 @@ def stated_in(exif: Image.Exif) -> Statements:
     if color_space == _SRGB:
         return Statements(srgb=True)
     index = _directory(exif, IFD.Interop).get(Interop.InteropIndex)
-    if color_space == _ADOBE_RGB or (isinstance(index, str) and index[:3] == "R03"):
+    if color_space == _ADOBE_RGB or (isinstance(index, str | bytes) and index[:3] in {"R03", b"R03"}):
         return Statements(adobe_rgb=True)
     gamma = camera.get(_GAMMA)
     return Statements(
