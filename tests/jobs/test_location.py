@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy
 from tests.jobs.conftest import small_request
 
 from impasto.errors import Unavailable
 from impasto.jobs import Queue, Request, Store, open_store
-from impasto.jobs.queue import MOST_PLACES
+from impasto.jobs.queue import MOST_PLACES, answered
 
 
 def test_nothing_is_written_where_the_folder_is_not_the_one_that_was_opened(tmp_path: Path) -> None:
@@ -60,6 +62,23 @@ def test_a_folder_that_cannot_be_written_to_is_opened_all_the_same(tmp_path: Pat
 
     monkeypatch.setattr(Path, "touch", refused)
     open_store(tmp_path / "data").check()
+
+
+@pytest.mark.parametrize(("limit", "number"), [("max_page_count = 1", errno.ENOSPC), ("query_only = 1", errno.EROFS)])
+def test_why_a_database_does_not_answer_is_known(tmp_path: Path, limit: str, number: int) -> None:
+    """A page limit is to SQLite what a full disk is."""
+    engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path / 'x.sqlite'}")
+
+    def write() -> None:
+        with engine.begin() as connection:
+            connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS a (b)")
+            connection.exec_driver_sql(f"PRAGMA {limit}")
+            connection.exec_driver_sql("INSERT INTO a SELECT hex(randomblob(9000))")
+
+    with pytest.raises(Unavailable) as raised:
+        answered(write)
+    assert raised.value.data["errno"] == number
+    engine.dispose()
 
 
 def test_places_and_counts_cost_no_more_for_a_longer_queue(

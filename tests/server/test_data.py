@@ -144,6 +144,16 @@ def test_what_the_disk_says_is_told_in_words(
     assert client.post("/api/v1/jobs", json=body).status_code == 201
 
 
+def test_health_tells_of_a_disk_that_takes_nothing(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=100))
+    full = client.get("/healthz")
+    assert (full.status_code, full.json()["data"], "disk is full" in full.json()["reason"]) == (503, False, True)
+    monkeypatch.setattr("os.access", lambda *_: False)
+    assert "cannot be written to" in client.get("/healthz").json()["reason"]
+    monkeypatch.undo()
+    assert client.get("/healthz").json()["ok"] is True
+
+
 def test_nothing_raises_while_an_error_is_told(monkeypatch: pytest.MonkeyPatch, client: TestClient) -> None:
     def nobody(*_: Any) -> Any:
         raise RuntimeError("Could not determine home directory.")

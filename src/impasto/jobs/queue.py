@@ -6,6 +6,7 @@ A job's state is the workflow's, with one word of our own beside it (`hold`): wh
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import itertools
 import json
@@ -357,6 +358,18 @@ def answered(ask: Callable[[], T]) -> T:
         except (SQLAlchemyError, OSError) as error:
             if wait_s is None:
                 logging.getLogger("impasto.jobs").warning("the database does not answer: %s", str(error).splitlines()[0])
-                raise Unavailable("the queue's database does not answer; try again in a moment") from None
+                number = _system_number(error)
+                raise Unavailable("the queue's database does not answer; try again in a moment", errno=number) from None
             time.sleep(wait_s)
     raise AssertionError
+
+
+def _system_number(error: Exception) -> int | None:
+    """Return the errno behind what a database says, where its disk is full or read-only: who asks again does not help."""
+    if isinstance(error, OSError):
+        return error.errno
+    said = getattr(error, "orig", None)
+    name = str(getattr(said, "sqlite_errorname", ""))
+    if name == "SQLITE_FULL" or getattr(said, "sqlstate", None) == "53100":  # PostgreSQL's disk_full
+        return errno.ENOSPC
+    return errno.EROFS if name.startswith("SQLITE_READONLY") else None

@@ -83,11 +83,11 @@ def problem_of(error: ImpastoError, folder: str | None = None) -> Problem:
     field = error.data.get("setting")
     if field is None and isinstance(error, UnknownName):
         field = error.data["name"] if error.data["kind"] == "setting" else error.data["kind"]
+    number = error.data.get("errno")
+    known = problem_of_system(number) if code == "unavailable" and isinstance(number, int) else None
+    if known is not None:
+        return known
     if code == "unavailable" and not isinstance(error, Unavailable):
-        number = error.data.get("errno")
-        known = problem_of_system(number) if isinstance(number, int) else None
-        if known is not None:
-            return known
         return Problem(status, code, "the server's data location does not answer; try again in a moment")
     return Problem(status, code, without_paths(str(error)[:2000], folder)[:500], field=field if isinstance(field, str) else None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
@@ -13,6 +14,7 @@ from impasto.jobs.workers import living
 from impasto.server.problems import problem_of, without_paths
 from impasto.server.replies import HealthReply
 from impasto.server.services import Here
+from impasto.server.temporary import require_room
 
 router = APIRouter(tags=["health"])
 
@@ -25,6 +27,8 @@ router = APIRouter(tags=["health"])
 def healthz(here: Here) -> JSONResponse:
     """Whether the server can do what it is there for: its data are there, its queue answers, and its workers start."""
     data, database, workers = _problem(here.queue.check), None, 0
+    if data is None:
+        data = _problem(partial(require_room, here.store))
     if data is None:
         database = _problem(here.queue.ready)
     try:
