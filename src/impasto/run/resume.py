@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from impasto import checkpoint as checkpoints
 from impasto.errors import CheckpointError, InputError, OutputError
@@ -23,7 +24,13 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def resumed(
-    path: Path, *, out: str | None = None, overwrite: bool = False, record: bool = True, together: Together | None = None
+    path: Path,
+    *,
+    out: str | None = None,
+    overwrite: bool = False,
+    record: bool = True,
+    changed: Mapping[str, Any] = MappingProxyType({}),
+    together: Together | None = None,
 ) -> Iterator[ToFile]:
     """Yield the run of a checkpoint, ready to go on; it is ours alone inside the context.
 
@@ -32,10 +39,11 @@ def resumed(
         out: Where the picture goes, a file or a folder; None is where the run was to write it, or beside a moved checkpoint.
         overwrite: Whether a file at `out` may be replaced.
         record: Whether the picture gets its manifest, if the run asked for it.
+        changed: Settings that are others from here on: `device`, `precision`.
         together: The other processes that make this picture.
 
     Raises:
-        CheckpointError: There is no checkpoint, or it is damaged.
+        CheckpointError: There is no checkpoint, it is damaged, or this machine has not what it asks for.
         OutputError: The run is at work already, or its place cannot be written.
     """
     if not path.is_file():
@@ -43,9 +51,9 @@ def resumed(
     with contextlib.ExitStack() as stack:
         if out is None:
             stack.enter_context(locked(path))
-            job = _job(path, None, record=record, together=together)
+            job = _job(path, None, record=record, changed=changed, together=together)
         else:
-            job = _elsewhere(stack, path, out, overwrite=overwrite, record=record, together=together)
+            job = _elsewhere(stack, path, out, overwrite=overwrite, record=record, changed=changed, together=together)
         sweep(job.target.picture.parent, job.target.own)
         check_target(job.target.picture, overwrite=True, bits=job.run.settings.bits)
         if job.target.losses is not None:
@@ -54,7 +62,14 @@ def resumed(
 
 
 def _elsewhere(
-    stack: contextlib.ExitStack, path: Path, out: str, *, overwrite: bool, record: bool, together: Together | None
+    stack: contextlib.ExitStack,
+    path: Path,
+    out: str,
+    *,
+    overwrite: bool,
+    record: bool,
+    changed: Mapping[str, Any],
+    together: Together | None,
 ) -> ToFile:
     """Return the run of a checkpoint for another place; the checkpoint may lie where nobody can write."""
     try:
@@ -71,17 +86,17 @@ def _elsewhere(
     taken = target.taken()
     if taken is not None and not overwrite and taken.absolute() != path.absolute():
         raise OutputError(f"{shown(taken)} exists; choose another name, or replace it with --overwrite", path=taken)
-    return _job(path, target, record=record, together=together)
+    return _job(path, target, record=record, changed=changed, together=together)
 
 
-def _job(path: Path, elsewhere: Target | None, *, record: bool, together: Together | None) -> ToFile:
+def _job(path: Path, elsewhere: Target | None, *, record: bool, changed: Mapping[str, Any], together: Together | None) -> ToFile:
     saved = checkpoints.read(path)
     facts = saved.facts
     try:
         losses = None if facts["losses"] is None else Path(facts["losses"])
         every_s, ours = float(facts["checkpoint_every_s"]), dict(facts["ours"])
         folder = path if elsewhere is None else elsewhere.picture
-        run = restored(saved, scratch=folder.absolute().parent, together=together)
+        run = restored(saved, scratch=folder.absolute().parent, changed=changed, together=together)
         target = Target(
             Path(facts["picture"]),
             facts["overwrite"],

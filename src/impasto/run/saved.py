@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 from torch import Tensor
@@ -37,16 +38,32 @@ def save(run: Run, path: Path, more: Mapping[str, Any]) -> None:
     checkpoints.write(path, checkpoints.Checkpoint(everything, tensors, encoded), rest=run.rest)
 
 
-def restored(saved: checkpoints.Checkpoint, *, scratch: Path | None, vgg: Vgg | None = None, together: Together | None = None) -> Run:
-    """The run of a checkpoint, where it was; `vgg`: its network, if it is at hand.
+def restored(
+    saved: checkpoints.Checkpoint,
+    *,
+    scratch: Path | None,
+    vgg: Vgg | None = None,
+    changed: Mapping[str, Any] = MappingProxyType({}),
+    together: Together | None = None,
+) -> Run:
+    """Return the run of a checkpoint, where it was.
 
-    `scratch`: the folder for vectors that do not fit into memory; None is that for temporary files.  Raises CheckpointError where
-    the weights are others, the reader's errors, and KeyError, TypeError, ValueError and the like where the checkpoint is damaged.
+    Args:
+        saved: The checkpoint.
+        scratch: The folder for vectors that do not fit into memory; None is that for temporary files.
+        vgg: The run's network, if it is at hand.
+        changed: Settings that are others from here on: `device`, `precision`.
+        together: The other processes that make this picture.
+
+    Raises:
+        CheckpointError: The weights are others; also the reader's errors.
+        InvalidSettings: This machine has not the device or the precision.
+        KeyError, TypeError, ValueError: The checkpoint is damaged; and the like.
     """
     facts = saved.facts
-    settings = parse(facts["settings"])
+    settings = parse({**facts["settings"], **changed})
     inputs = decoded(saved.inputs, facts["names"], facts["paths"], settings)
-    vgg = network_for(settings, facts["precision"]) if vgg is None else vgg
+    vgg = network_for(settings, changed.get("precision", facts["precision"])) if vgg is None else vgg
     if vgg.weights.sha256 != str(facts["weights_sha256"]):
         raise CheckpointError(
             f"it was made with other weights ({facts['weights_sha256'][:12]}…) than {settings.network} has now "

@@ -64,14 +64,25 @@ def precision_for(precision: str, device: torch.device) -> str:
         return suiting(device)
     if precision == "tf32" and not (device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)):
         raise InvalidSettings(
-            f"{asked} tf32 needs an NVIDIA card of 2020 or later, the device is {device}; use auto or float32",
+            f"{asked} tf32 needs an NVIDIA card of 2020 or later, the device is {device}; use --precision auto or float32",
             setting="precision",
         )
     if precision == "float16" and device.type == "cpu":
         raise InvalidSettings(
-            f"{asked} float16 is for graphics cards, the device is cpu; use auto, float32 or bfloat16", setting="precision"
+            f"{asked} float16 is for graphics cards, the device is cpu; use --precision auto, float32 or bfloat16",
+            setting="precision",
         )
     return precision
+
+
+def caveat(vgg: Vgg) -> str | None:
+    """Return one line for the user where a network computes otherwise than its precision says, else None."""
+    if not vgg.imitates:
+        return None
+    return (
+        f"this device ({vgg.device}) has no instructions for {vgg.precision}, which is imitated: about as fast as float32, and "
+        f"the picture differs in details from one made with them; --precision float32 makes another one in details"
+    )
 
 
 def suiting(device: torch.device) -> str:
