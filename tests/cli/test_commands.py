@@ -240,6 +240,7 @@ def test_every_setting_has_its_option_and_every_option_its_setting() -> None:
         "checkpoint_every",
         "shares",
         "overwrite",
+        "no_record",
         "quiet",
         "as_json",
     }

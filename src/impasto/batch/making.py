@@ -56,9 +56,21 @@ class _Entry:
 class Batch:
     """Rows, and the folder that their pictures go to."""
 
-    def __init__(self, rows: Sequence[Row], folder: Path, queue: Queue, given: Mapping[str, Any], *, suffix: Suffix) -> None:
-        """`given`: settings for all rows, under their own."""
+    def __init__(
+        self, rows: Sequence[Row], folder: Path, queue: Queue, given: Mapping[str, Any], *, suffix: Suffix, record: bool = True
+    ) -> None:
+        """Prepare a batch; nothing is read yet.
+
+        Args:
+            rows: What to make of what.
+            folder: Where the pictures go.
+            queue: Where the jobs go.
+            given: Settings for all rows, under their own.
+            suffix: The pictures' format.
+            record: Whether pictures hold the record of their making; it stands beside them in any case, and tells what is done.
+        """
         self._rows, self._folder, self._queue, self._given, self._suffix = rows, folder, queue, dict(given), suffix
+        self._record = record
         self._hashes: dict[str, str] = {}
         self._open: dict[str, _Entry] = {}
         self.outcomes: dict[str, Outcome] = {}
@@ -77,7 +89,7 @@ class Batch:
             try:
                 check_free(picture, inputs)
                 request = self._request(row)
-                if done(picture, request):
+                if done(picture, request, self._queue.store):
                     self.outcomes[row.name] = Outcome(row, "skipped", picture)
                     continue
                 self._queued(row, request)
@@ -138,6 +150,7 @@ class Batch:
                 "settings": {**self._given, **row.settings},
                 "name": _text(row.name)[:200],
                 "suffix": self._suffix,
+                "record": self._record,
             }
         )
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any, Final
 
 from impasto.batch.results import has_mark, is_result, record_of
-from impasto.errors import OutputError
+from impasto.errors import InputError, OutputError
 from impasto.files import check_place, make_folder, output_error, put
 from impasto.jobs.request import Request, Suffix
-from impasto.jobs.store import Store, job_key
+from impasto.jobs.store import Missing, Store, file_key, job_key
 from impasto.storage.text import shown
+
+_UNFINISHED: Final = b'{"format": "impasto-manifest 1", "finished": false}\n'
 
 
 def check_free(picture: Path, inputs: Collection[tuple[int, int]]) -> None:
@@ -70,7 +73,8 @@ def place(store: Store, job: str, picture: Path, suffix: Suffix) -> None:
         record = store.read(job_key(job, "manifest.json"))
         make_folder(picture.parent)
         beside = record_of(picture)
-        beside.unlink(missing_ok=True)  # an older one's must not stand beside the new picture, whenever this is ended
+        # An older one's must not stand beside the new picture, whenever this is ended, nor a picture that nobody knows.
+        put(beside, _UNFINISHED, existing="replace")
         put(picture, made, existing="replace")
         put(beside, record, existing="replace")
     except (OSError, ValueError) as error:
@@ -83,8 +87,11 @@ def _output_error(picture: Path, error: OSError | ValueError) -> OutputError:
     return OutputError(f"{shown(picture)} is no name that this system takes; choose another one", path=picture)
 
 
-def done(picture: Path, request: Request) -> bool:
-    """Return whether the picture is there, and its record says that it was made of these files with these settings."""
+def done(picture: Path, request: Request, store: Store) -> bool:
+    """Return whether the picture is there, and its record says that it was made of these files with these settings.
+
+    A file whose bytes are others is the same if its pixels are: a rating or a caption was written into it.  `store` has the file.
+    """
     try:
         facts = json.loads(record_of(picture).read_text("utf-8"))
         if not picture.is_file() or not facts["finished"]:
@@ -92,6 +99,20 @@ def done(picture: Path, request: Request) -> bool:
         settings = request.resolved().model_dump(mode="json")
         recorded = [facts["content"], *facts["styles"]]
         wanted = [ref.sha256 for role, ref in request.roles() if role == "content" or role.startswith("style.")]
-        return bool(facts["settings"] == settings and [one["sha256"] for one in recorded] == wanted)
-    except (OSError, ValueError, KeyError, TypeError):
+        if facts["settings"] != settings or len(recorded) != len(wanted):
+            return False
+        pairs = [(was, now) for was, now in zip(recorded, wanted, strict=True) if was["sha256"] != now]
+        return all(was.get("pixels_sha256") is not None for was, _ in pairs) and all(_same(*pair, store) for pair in pairs)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return False
+
+
+def _same(recorded: Mapping[str, Any], sha256: str, store: Store) -> bool:
+    """Return whether a file of the store has the pixels that were recorded; reading it takes a moment."""
+    from impasto.images import read
+    from impasto.manifest import is_same
+
+    try:
+        return is_same(recorded, read(store.read(file_key(sha256))))
+    except (InputError, Missing):
         return False

@@ -57,7 +57,7 @@ _DATA = Annotated[
 @takes_options_of_stylize(
     without=(
         *("content", "styles", "more_styles", "mask", "regions", "style_masks", "color_mask", "style_weights", "out"),
-        *("losses", "checkpoint_every", "shares", "save_every", "overwrite", "no_record", "init"),
+        *("losses", "checkpoint_every", "shares", "save_every", "overwrite", "init"),
     ),
     first=[
         own("contents", _CONTENTS),
@@ -78,6 +78,7 @@ def batch(
     database: str | None,
     data: str | None,
     settings_file: Path | None,
+    no_record: bool,
     quiet: bool,
     as_json: bool,
     **given: Any,
@@ -115,4 +116,15 @@ def batch(
     else:
         rows = of_pictures(contents, styles, out=out, on_note=note)
     check_settings(rows, chosen)
-    drive_batch(rows, out, chosen, suffix=suffix, workers=workers, database=database, data=data, quiet=quiet, as_json=as_json)
+    drive_batch(
+        rows,
+        out,
+        chosen,
+        suffix=suffix,
+        record=not no_record,
+        workers=workers,
+        database=database,
+        data=data,
+        quiet=quiet,
+        as_json=as_json,
+    )

@@ -57,5 +57,12 @@ def start(
     with loading():
         from impasto.cli.drive import drive_new
     drive_new(
-        content, styles, resolved, checkpoint_every_s=rest.pop("checkpoint_every"), stem=stem, style_masks=style_masks, **rest
+        content,
+        styles,
+        resolved,
+        checkpoint_every_s=rest.pop("checkpoint_every"),
+        record=not rest.pop("no_record"),
+        stem=stem,
+        style_masks=style_masks,
+        **rest,
     )

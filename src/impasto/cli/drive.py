@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -26,6 +26,7 @@ from impasto.run.target import Target, check_apart, claim, default_picture
 from impasto.run.to_file import CHECKPOINT_EVERY_S, Outcome, ToFile, resume_command
 from impasto.settings import Settings
 from impasto.storage.text import to_json
+from impasto.vgg.precision import caveat
 
 if TYPE_CHECKING:
     from impasto.run.together import Together
@@ -72,6 +73,7 @@ def drive_new(
     shares: str | None,
     quiet: bool,
     as_json: bool,
+    record: bool = True,
     stem: str | None = None,
     masks: Sequence[str | None] = (),
     style_masks: Sequence[str | None] = (),
@@ -86,7 +88,7 @@ def drive_new(
             losses_file.check(losses)
         inputs, settings = assembled(content, styles, settings, masks, style_masks, color_mask)
         run = prepare(settings, inputs, together=together)
-        target = Target(_picture(run.inputs, out, stem=stem), overwrite, losses, settings.save_every is not None)
+        target = Target(_picture(run.inputs, out, stem=stem), overwrite, losses, settings.save_every is not None, record)
         every_s = CHECKPOINT_EVERY_S if checkpoint_every_s is None else checkpoint_every_s
         outcome = _make(run, caught, target, named_by_user=out is not None, every_s=every_s, shown=not (quiet or as_json))
     _report(outcome, quiet=quiet, as_json=as_json)
@@ -128,6 +130,7 @@ def _make(run: Run, caught: list[int], target: Target, *, named_by_user: bool, e
         Progress(run.settings, shown=shown) as progress,
     ):
         progress.begin(run)
+        _say_caveat(run, progress)
         if shown and not caught and run.together is None:
             progress.say(lambda: expected_line(run))
             if run.settings.size != "original":
@@ -138,8 +141,23 @@ def _make(run: Run, caught: list[int], target: Target, *, named_by_user: bool, e
     return outcome
 
 
+def _say_caveat(run: Run, progress: Progress) -> None:
+    """Say before the work what the run asks for and this device has not."""
+    words = caveat(run.vgg)
+    if words is not None:
+        progress.say(words)
+
+
 def drive_resumed(
-    path: Path, *, out: str | None, overwrite: bool, record: bool, shares: str | None, quiet: bool, as_json: bool
+    path: Path,
+    *,
+    out: str | None,
+    overwrite: bool,
+    record: bool,
+    changed: Mapping[str, object],
+    shares: str | None,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
     """Go on with a run from its checkpoint, and end it where it was to end or at `out`."""
     keep_freed_memory()
@@ -150,10 +168,11 @@ def drive_resumed(
         if together is not None and not together.first:
             return
         with (
-            resumed(path, out=out, overwrite=overwrite, record=record, together=together) as job,
+            resumed(path, out=out, overwrite=overwrite, record=record, changed=changed, together=together) as job,
             Progress(job.run.settings, shown=not (quiet or as_json)) as progress,
         ):
             progress.begin(job.run)
+            _say_caveat(job.run, progress)
             if not (quiet or as_json or caught or together):
                 progress.say(lambda: expected_line(job.run))
             outcome = job.make(stop=stopped(caught, job.run), on_step=progress.step, on_warning=progress.warn)
@@ -171,8 +190,10 @@ def drive_repeat(
     masks: Sequence[str],
     style_masks: Sequence[str],
     color_mask: str | None,
+    changed: Mapping[str, object],
     shares: str | None,
     overwrite: bool,
+    record: bool,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -188,12 +209,13 @@ def drive_repeat(
             masks=masks,
             style_masks=style_masks,
             color_mask=color_mask,
+            changed=changed,
             together=together,
         )
         for line in differs:
             print(f"impasto: {line}", file=sys.stderr)
         suffix = ".png" if picture.suffix == ".json" else picture.suffix
-        target = Target(_picture(run.inputs, out, suffix=suffix), overwrite, None, run.settings.save_every is not None)
+        target = Target(_picture(run.inputs, out, suffix=suffix), overwrite, None, run.settings.save_every is not None, record)
         outcome = _make(
             run, caught, target, named_by_user=out is not None, every_s=CHECKPOINT_EVERY_S, shown=not (quiet or as_json)
         )

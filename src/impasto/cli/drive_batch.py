@@ -38,6 +38,7 @@ def drive_batch(
     given: Mapping[str, Any],
     *,
     suffix: Suffix,
+    record: bool,
     workers: int | None,
     database: str | None,
     data: str | None,
@@ -54,7 +55,7 @@ def drive_batch(
     with alone(folder), interruptible("stopping: what is at hand is saved") as caught:
         queue = Queue(open_store(own_place(folder) if data is None else data), database)
         try:
-            batch = Batch(rows, folder, queue, given, suffix=suffix)
+            batch = Batch(rows, folder, queue, given, suffix=suffix, record=record)
             batch.submit(stop=lambda: bool(caught))
             failed = _worked(batch, queue, caught, share(rows, given, workers), total=len(rows), shown=not (quiet or as_json))
         finally:

@@ -11,7 +11,7 @@ from impasto.cli.loading import loading
 from impasto.cli.pictures import pictures
 
 
-@takes_options_of_stylize(without=("out", "losses", "checkpoint_every", "shares", "overwrite", "quiet"))
+@takes_options_of_stylize(without=("out", "losses", "checkpoint_every", "shares", "overwrite", "no_record", "quiet"))
 def estimate(
     content: str,
     styles: list[str] | None = None,

@@ -42,7 +42,23 @@ Out = Annotated[
         show_default=False,
     ),
 ]
+OtherDevice = Annotated[
+    str | None,
+    typer.Option("--device", help="another device than the recorded one", metavar="auto|cpu|cuda|cuda:N|mps", show_default=False),
+]
+OtherPrecision = Annotated[
+    str | None,
+    typer.Option(
+        "--precision",
+        help="another number format than the recorded one: the picture differs in details",
+        metavar="auto|float32|bfloat16|float16|tf32",
+        show_default=False,
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace files that exist")]
+NoRecord = Annotated[
+    bool, typer.Option("--no-record", help="write no record of the picture's making, neither inside it nor beside it")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="print the picture's path only")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON object instead of words")]
 CheckpointEvery = Annotated[
@@ -54,3 +70,8 @@ CheckpointEvery = Annotated[
         show_default=False,
     ),
 ]
+
+
+def given(**options: object) -> dict[str, object]:
+    """Return the options that were given, by the names of their settings."""
+    return {name: value for name, value in options.items() if value is not None}

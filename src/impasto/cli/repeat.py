@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from impasto.cli.loading import loading
-from impasto.cli.options import Json, Out, Overwrite, Quiet, Shares
+from impasto.cli.options import Json, NoRecord, OtherDevice, OtherPrecision, Out, Overwrite, Quiet, Shares, given
 
 
 def repeat(
@@ -28,8 +28,11 @@ def repeat(
     color_mask: Annotated[
         str | None, typer.Option("--color-mask", help="where the colour mask is now, if there was one", show_default=False)
     ] = None,
+    device: OtherDevice = None,
+    precision: OtherPrecision = None,
     shares: Shares = None,
     overwrite: Overwrite = False,
+    no_record: NoRecord = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -37,9 +40,10 @@ def repeat(
     with loading():
         from impasto.cli.drive import drive_repeat
     from impasto.files import expanded
+    from impasto.storage.listing import on_disk
 
     drive_repeat(
-        expanded(picture),
+        on_disk(expanded(picture)),
         out=out,
         content=content,
         styles=style or [],
@@ -47,8 +51,10 @@ def repeat(
         masks=mask or [],
         style_masks=style_mask or [],
         color_mask=color_mask,
+        changed=given(device=device, precision=precision),
         shares=shares,
         overwrite=overwrite,
+        record=not no_record,
         quiet=quiet,
         as_json=as_json,
     )

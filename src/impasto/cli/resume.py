@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from impasto.cli.loading import loading
-from impasto.cli.options import Json, Overwrite, Quiet, Shares
+from impasto.cli.options import Json, NoRecord, OtherDevice, OtherPrecision, Overwrite, Quiet, Shares, given
 
 
 def resume(
@@ -23,7 +23,9 @@ def resume(
             show_default=False,
         ),
     ] = None,
-    no_record: Annotated[bool, typer.Option("--no-record", help="write no record of its making, inside or beside it")] = False,
+    no_record: NoRecord = False,
+    device: OtherDevice = None,
+    precision: OtherPrecision = None,
     shares: Shares = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -33,12 +35,14 @@ def resume(
     with loading():
         from impasto.cli.drive import drive_resumed
     from impasto.files import expanded
+    from impasto.storage.listing import on_disk
 
     drive_resumed(
-        expanded(checkpoint),
+        on_disk(expanded(checkpoint)),
         out=out,
         overwrite=overwrite,
         record=not no_record,
+        changed=given(device=device, precision=precision),
         shares=shares,
         quiet=quiet,
         as_json=as_json,

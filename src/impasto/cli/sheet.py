@@ -42,7 +42,7 @@ _SCALES = Annotated[str, typer.Option("--style-scales", help="with one style, on
             "content_weight",
             "style_weight",
         ),
-        *("losses", "checkpoint_every", "shares", "save_every"),
+        *("losses", "checkpoint_every", "shares", "save_every", "no_record"),
     ),
     first=[
         own("content", Annotated[str, typer.Argument(help="the photograph", metavar="CONTENT", show_default=False)]),

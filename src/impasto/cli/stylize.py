@@ -9,7 +9,7 @@ import typer
 
 from impasto import presets, settings
 from impasto.cli.loading import loading
-from impasto.cli.options import CheckpointEvery, Json, Out, Overwrite, Quiet, Shares, setting
+from impasto.cli.options import CheckpointEvery, Json, NoRecord, Out, Overwrite, Quiet, Shares, setting
 from impasto.cli.pictures import pictures
 
 LOOK, TERMS, SEARCH, START, FILES = "Look", "Objective", "Optimisation", "Start image", "Files and machine"
@@ -144,6 +144,7 @@ def stylize(
     checkpoint_every: CheckpointEvery = None,
     shares: Shares = None,
     overwrite: Overwrite = False,
+    no_record: NoRecord = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -175,6 +176,7 @@ def stylize(
         color_mask=found.color_mask,
         out=out,
         overwrite=overwrite,
+        record=not no_record,
         losses=losses,
         checkpoint_every_s=checkpoint_every,
         shares=shares,

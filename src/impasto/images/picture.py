@@ -79,6 +79,19 @@ class Picture:
         return hashlib.sha256(self.encoded).hexdigest()
 
     @cached_property
+    def pixels_sha256(self) -> str:
+        """The hash of the pixels as a run sees them: equal for files that differ in what else they say or in how they are packed.
+
+        Gray counts as RGB, opaque alpha as none, 8 bits as the 16 that mean the same, and the colour of a wholly transparent pixel
+        as black.
+        """
+        kind = "float32" if self.pixels.dtype.kind == "f" else "uint16"
+        digest = hashlib.sha256(f"{self.size[0]} {self.size[1]} {kind} {'RGBA' if self._has_alpha else 'RGB'}".encode())
+        for rows in bands(*self.size):
+            digest.update(_canonical(self.pixels[rows], alpha=self._has_alpha).data)
+        return digest.hexdigest()
+
+    @cached_property
     def _has_alpha(self) -> bool:
         if self.pixels.shape[2] not in {2, 4}:
             return False
@@ -112,6 +125,18 @@ class Picture:
 def _full(pixels: np.ndarray) -> int:
     """The number that stands for 1."""
     return {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}.get(pixels.dtype, 1)
+
+
+def _canonical(pixels: np.ndarray, *, alpha: bool) -> np.ndarray:
+    """[rows, W, C] → [rows, W, 3 or 4], little-endian uint16 or float32."""
+    values = pixels.astype("<f4") if pixels.dtype.kind == "f" else pixels.astype("<u2")
+    if pixels.dtype == np.uint8:
+        values *= 257
+    color = values[..., :3] if values.shape[2] > 2 else values[..., :1].repeat(3, axis=2)
+    if alpha:
+        opacity = values[..., -1:]
+        color = np.concatenate([color * (opacity != 0), opacity], axis=2)
+    return np.ascontiguousarray(color)
 
 
 def _planes(pixels: np.ndarray) -> Tensor:

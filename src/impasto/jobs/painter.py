@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from impasto import checkpoint as checkpoints
+from impasto import manifest
 from impasto.errors import (
     CheckpointError,
     DownloadError,
@@ -37,6 +38,7 @@ from impasto.run.result import result_of
 from impasto.run.saved import restored, save
 from impasto.settings import Settings, check_counts
 from impasto.vgg import Vgg
+from impasto.vgg.precision import caveat
 
 SEGMENT_S: Final = 30.0
 """Seconds between two checkpoints."""
@@ -148,6 +150,9 @@ class Painter:
         self._count(job)
         found = self._from_checkpoint(job)
         run = self._new(request) if found is None else found
+        words = caveat(run.vgg)
+        if words is not None:
+            self._warn(job, words)
         self._live = (job, run)
         return run
 
@@ -220,9 +225,9 @@ class Painter:
         with self._beside(job) as path:
             for suffix in dict.fromkeys((".png", request.suffix)):
                 picture = path.with_name(f"result{suffix}")
-                manifest = result.save(picture, overwrite=True).with_name(picture.name + ".json")
+                result.save(picture, overwrite=True, record=request.record)
                 self._store.send(job_key(job, picture.name), picture)
-                self._store.send(job_key(job, "manifest.json"), manifest)
+            self._store.write(job_key(job, "manifest.json"), manifest.to_json(result.manifest).encode())
 
     @contextmanager
     def _beside(self, job: str) -> Iterator[Path]:

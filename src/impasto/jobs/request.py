@@ -53,6 +53,9 @@ class Request(BaseModel):
     suffix: Suffix = ".png"
     """The format of the result, which is there as PNG in any case."""
 
+    record: bool = True
+    """Whether the result holds the record of its making."""
+
     def resolved(self) -> Settings:
         """The settings of the run.  Raises InvalidSettings."""
         given = dict(self.settings)
@@ -95,10 +98,12 @@ class Request(BaseModel):
 
     def digest(self) -> str:
         """The hash of all that the picture depends on: its files' bytes and its resolved settings, not what they are called."""
-        facts = {
+        facts: dict[str, Any] = {
             "files": [(role, ref.sha256) for role, ref in self.roles()],
             "settings": self.resolved().model_dump(mode="json", exclude={"init"} if self.start is not None else None),
         }
+        if not self.record:  # said only then, so that other requests keep the hash that they have always had
+            facts["record"] = False
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
 
 

@@ -82,6 +82,8 @@ class Result:
     ) -> Path | None:
         """Write the picture, and its manifest inside it and beside it; return the path, or None for a file object.
 
+        Inside it names and hashes of the inputs are recorded, beside it their paths as well.
+
         Args:
             path: The picture's file, whose extension says the format; the manifest beside it is called `PATH.json`.  Or a file
                 object open for writing bytes, which gets the picture with the manifest inside, and is left open.
@@ -92,9 +94,10 @@ class Result:
         Raises:
             OutputError: A file cannot be written, or exists and `overwrite` is not set; there is no such format.
         """
-        text = manifests.to_json(self.manifest) if record else None
+        text = manifests.to_json(manifests.without_places(self.manifest)) if record else None
         if not isinstance(path, str | os.PathLike):
-            path.write(self._encoded(_extension(path, format), text))
+            encoded = self._encoded(_extension(path, format), text)
+            path.write(encoded)
             return None
         target = expanded(os.fsdecode(path))
         if format is not None and _dotted(format) != target.suffix.lower():
@@ -112,8 +115,10 @@ class Result:
             manifest=text,
             overwrite=overwrite,
         )
-        if text is not None:
-            put(beside, text.encode("utf-8"), existing="replace")
+        if record:
+            put(beside, manifests.to_json(self.manifest).encode("utf-8"), existing="replace")
+        elif overwrite:
+            manifests.forget(beside)
         return written
 
     def _repr_png_(self) -> bytes:
