@@ -61,7 +61,7 @@ def test_float16_neither_overflows_nor_vanishes_where_float32_does_not():
 
 @pytest.mark.parametrize("name", ["tf32", "float16"])
 def test_a_precision_that_the_device_lacks_is_refused_in_one_line(name):
-    with pytest.raises(InvalidSettings, match=r"use auto"):
+    with pytest.raises(InvalidSettings, match=r"use --precision auto"):
         network(name)
 
 
