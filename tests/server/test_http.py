@@ -15,6 +15,7 @@ from tests.server.conftest import Make
 from tests.server.faked import BASE, TestClient, Work, encoded, png, send, style_png, submit
 
 from impasto.jobs import Queue
+from impasto.server import gate
 
 pytestmark = pytest.mark.xdist_group("server")
 
@@ -85,6 +86,22 @@ def test_a_slash_at_the_end_is_not_looked_at(client: TestClient) -> None:
     assert client.get("/api/v1/about/", follow_redirects=False).status_code == 200
     answer = client.post("/api/v1/files/", files={"file": ("x.png", png() + bytes(2 * 2**20))}, follow_redirects=False)
     assert answer.status_code in {201, 422}  # its body may be as long as without the slash
+
+
+def test_an_address_with_its_server_before_it_is_the_same(shared: TestClient) -> None:
+    """As proxies send it (RFC 9112, 3.2.2); most clients take it apart themselves, so it is asked for by hand."""
+    whole: dict[str, Any] = {"type": "http.request", "body": b""}
+    for path in ("http://127.0.0.1/api/v1/about", "/api/v1/about/", "http://127.0.0.1"):
+        answers = asyncio.run(_asked(shared.app, path, b"text/plain", [whole], method="GET"))
+        assert answers[0]["status"] == 200, path
+
+
+def test_a_body_that_does_not_arrive_is_not_waited_for(shared: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate, "BODY_S", 0.05)
+    monkeypatch.setattr(gate, "FILES_S", 0.05)
+    for path, kind in (("/api/v1/jobs", b"application/json"), ("/api/v1/files", b"multipart/form-data; boundary=b")):
+        answers = asyncio.run(_asked(shared.app, path, kind, [{"type": "http.request", "body": b"-", "more_body": True}, None]))
+        assert answers[0]["status"] == 408 and json.loads(answers[1]["body"])["error"]["code"] == "too_slow"
 
 
 @pytest.mark.parametrize("query", ["", "?format=webp&download=1"])
@@ -170,18 +187,21 @@ def test_the_page_and_small_pictures_are_not_sent_twice(client: TestClient) -> N
     assert client.get(f"/api/v1/files/{sent['id']}/thumbnail").headers["etag"] == f'"{sent["id"]}-256"'
 
 
-async def _asked(app: Any, path: str, kind: bytes, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What is sent to a client that sends these messages."""
+async def _asked(
+    app: Any, path: str, kind: bytes, messages: list[dict[str, Any] | None], *, method: str = "POST"
+) -> list[dict[str, Any]]:
+    """What is sent to a client that sends these messages; None is silence."""
     answers: list[dict[str, Any]] = []
 
     async def receive() -> dict[str, Any]:
-        return messages.pop(0) if len(messages) > 1 else messages[0]
+        message = messages.pop(0) if len(messages) > 1 else messages[0]
+        return message if message is not None else await asyncio.get_running_loop().create_future()
 
     async def sent(message: dict[str, Any]) -> None:
         answers.append(message)
 
     headers = [(b"host", BASE.removeprefix("http://").encode()), (b"content-type", kind), (b"content-length", b"9999")]
-    scope = {"type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"", "headers": headers}
+    scope = {"type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": b"", "headers": headers}
     await app({**scope, "http_version": "1.1", "scheme": "http", "client": ("127.0.0.1", 1), "root_path": ""}, receive, sent)
     return answers
 

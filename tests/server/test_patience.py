@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import threading
 import time
@@ -84,6 +85,26 @@ def test_a_byte_now_and_then_wins_no_time(port: int) -> None:
             except ConnectionError:
                 break
         assert HEAD_S * 0.9 < time.monotonic() - begun < 10
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET /caf\xe9 HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"\x16\x03\x01\x02\x00 this is TLS\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+    ],
+)
+def test_what_is_no_http_is_answered_as_other_errors_are(port: int, said: bytes) -> None:
+    with opened(port) as client:
+        client.sendall(said)
+        found = b""
+        while part := client.recv(1000):
+            found += part
+    head, _, body = found.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400") and b"application/json" in head
+    assert set(json.loads(body)) == {"error"}
 
 
 def test_a_second_request_may_come_late_and_must_come_whole(port: int) -> None:

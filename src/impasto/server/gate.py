@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from http.cookies import CookieError, SimpleCookie
 from typing import Final
 
@@ -15,6 +16,12 @@ from impasto.server.problems import Problem, answer
 _API: Final = "/api/v1"
 _OPEN: Final = frozenset({f"{_API}/about"})
 """What says whether a token is needed needs none."""
+
+FILES_S: Final = 600.0
+"""For files to arrive.  Who sends more slowly would keep others from sending."""
+
+BODY_S: Final = 60.0
+"""For a body without files to arrive."""
 
 _WITH_FILES: Final = frozenset({f"{_API}/files", f"{_API}/jobs"})
 
@@ -66,7 +73,7 @@ def _session(headers: Headers) -> str | None:
 
 
 class BodyLimit:
-    """Stops reading a body that is larger than what is taken, whether or not it says so beforehand."""
+    """Stops reading a body that is larger than what is taken, said beforehand or not, and one that does not arrive in time."""
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
         self._app = app
@@ -84,11 +91,19 @@ class BodyLimit:
         if not said.isdigit() or len(said) > 18 or int(said) > most:
             await answer(_too_large(most))(scope, receive, send)
             return
-        got = 0
+        got, whole, limit_s = 0, False, FILES_S if files else BODY_S
+        until = asyncio.get_running_loop().time() + limit_s
 
         async def counted() -> Message:
-            nonlocal got
-            message = await receive()
+            nonlocal got, whole
+            if whole:  # what is waited for now is that the client leaves
+                return await receive()
+            try:
+                async with asyncio.timeout_at(until):
+                    message = await receive()
+            except TimeoutError:
+                raise _too_slow(limit_s) from None
+            whole = not message.get("more_body", False)
             got += len(message.get("body", b""))
             if got > most:
                 raise _too_large(most)
@@ -100,4 +115,13 @@ class BodyLimit:
 def _too_large(most: int) -> Problem:
     return Problem(
         413, "too_large", f"a request of this kind has at most {most:,} bytes; send less", headers={"Connection": "close"}
+    )
+
+
+def _too_slow(limit_s: float) -> Problem:
+    return Problem(
+        408,
+        "too_slow",
+        f"the request took longer than {limit_s:.0f} s to arrive; send less at once",
+        headers={"Connection": "close"},
     )

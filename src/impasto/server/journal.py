@@ -30,6 +30,9 @@ _HEADERS: Final = {
 """On every answer that says nothing else."""
 
 
+_LONGEST_PATH: Final = 200
+"""More of an address is not logged; those that there are, are shorter."""
+
 CLIENT_GONE: Final = 499
 """The status, in log and numbers only, of a request whose client left before it was answered; nginx has it, too."""
 
@@ -93,7 +96,7 @@ class Journal:
         facts = {
             "request": request,
             "method": method,
-            "path": path,
+            "path": path[:_LONGEST_PATH],
             "status": status,
             "ms": round(seconds * 1000, 1),
             "client": (scope.get("client") or ("",))[0],

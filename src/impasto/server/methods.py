@@ -16,7 +16,7 @@ _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 class HeadAndSlash:
-    """Answers HEAD as GET without its body, and takes a slash from an address's end."""
+    """Answers HEAD as GET without its body, and brings addresses into their plain form."""
 
     def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute]) -> None:
         """Wrap an application whose routes are `routes`, those that are still to come included."""
@@ -28,8 +28,7 @@ class HeadAndSlash:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if scope["path"] != "/":
-            scope["path"] = scope["path"].removesuffix("/")
+        scope["path"] = _plain(scope["path"])
         if scope["method"] != "HEAD":
             await self._app(scope, receive, send)
             return
@@ -49,6 +48,17 @@ class HeadAndSlash:
             return {"type": "http.disconnect"} if begun else await receive()
 
         await self._app(scope, then_gone, head_only)
+
+
+def _plain(path: str) -> str:
+    """Return a path without the server before it, as proxies send it (RFC 9112, 3.2.2), and without a slash at its end.
+
+    >>> _plain("http://127.0.0.1:8000/docs/"), _plain("/")
+    ('/docs', '/')
+    """
+    if path.startswith(("http://", "https://")):
+        path = "/" + path.partition("://")[2].partition("/")[2]
+    return path if path == "/" else path.removesuffix("/")
 
 
 def allowed(routes: Sequence[BaseRoute], path: str) -> str:

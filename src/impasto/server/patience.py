@@ -12,6 +12,8 @@ from typing import Final
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from impasto.server.problems import Problem, answer
+
 HEAD_S: Final = 20.0
 """From the connection's opening, or the head's first byte, to its end."""
 
@@ -35,6 +37,16 @@ class Impatient(H11Protocol):
         """Called by asyncio."""
         self._stop()
         super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP as all other errors are answered.  Called by uvicorn."""
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            response = answer(Problem(400, "invalid_settings", "this is no request that HTTP knows"))
+            headers = [*response.raw_headers, (b"connection", b"close")]
+            events = (h11.Response(status_code=400, headers=headers), h11.Data(data=bytes(response.body)), h11.EndOfMessage())
+            for event in events:
+                self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()  # in the middle of an answer there is nothing left to say
 
     def _look(self) -> None:
         if self.conn.their_state is not h11.IDLE:

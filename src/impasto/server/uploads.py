@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import shutil
@@ -24,8 +23,6 @@ from impasto.server.temporary import make_room
 
 _FIELDS: Final = 32
 _LONGEST_FIELD: Final = 2**20
-_ARRIVAL_S: Final = 600.0
-"""Who sends more slowly would keep others from sending."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +54,9 @@ async def read_form(request: Request, services: Services) -> AsyncIterator[Form]
 
 async def _parsed(request: Request, most: int) -> FormData:
     try:
-        async with asyncio.timeout(_ARRIVAL_S):
-            return await request.form(max_files=most, max_fields=_FIELDS, max_part_size=_LONGEST_FIELD)
+        return await request.form(max_files=most, max_fields=_FIELDS, max_part_size=_LONGEST_FIELD)
     except Problem:
         raise
-    except TimeoutError:
-        raise Problem(408, "too_large", f"the files took longer than {_ARRIVAL_S:.0f} s to arrive; send fewer at once") from None
     except HTTPException as error:
         if str(error.detail).startswith("Too many files"):
             raise Problem(413, "too_many", f"a request has at most {most} files; send fewer") from None
