@@ -80,10 +80,9 @@ class Picture:
 
     @cached_property
     def pixels_sha256(self) -> str:
-        """The hash of the pixels as a run sees them: equal for files that differ in what else they say or in how they are packed.
+        """The hash of the pixels as a run sees them, which is equal for files that differ in metadata or in how they are packed.
 
-        Gray counts as RGB, opaque alpha as none, 8 bits as the 16 that mean the same, and the colour of a wholly transparent pixel
-        as black.
+        Gray counts as RGB, opaque alpha as none, 8 bits as the 16 that mean the same, and a wholly transparent pixel as black.
         """
         kind = "float32" if self.pixels.dtype.kind == "f" else "uint16"
         digest = hashlib.sha256(f"{self.size[0]} {self.size[1]} {kind} {'RGBA' if self._has_alpha else 'RGB'}".encode())
