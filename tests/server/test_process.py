@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -12,14 +13,16 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from tests.server.faked import TOKEN
 
 from impasto.errors import InputError
-from impasto.server.serving import Options, serve
+from impasto.server.serving import Options, _end, serve
 
 pytestmark = pytest.mark.xdist_group("server")
 
@@ -86,12 +89,26 @@ def test_it_serves_logs_lines_of_json_ends_in_good_order_and_starts_again_with_a
     lines: list[dict[str, Any]] = [json.loads(line) for line in log.splitlines()]
     assert any(line.get("path") == "/healthz" and line["status"] == 200 for line in lines)
     # The folder is free again.
-    with serving("--data", str(tmp_path / "studio"), environment={**PLAIN, "IMPASTO_TOKEN": TOKEN}) as (address, _):
+    with serving("--data", str(tmp_path / "studio"), environment={**PLAIN, "IMPASTO_TOKEN": TOKEN}) as (address, process):
         with pytest.raises(urllib.error.HTTPError, match="401"):
             urllib.request.urlopen(f"{address}/api/v1/jobs", timeout=10)
         request = urllib.request.Request(f"{address}/api/v1/jobs", headers={"Authorization": f"Bearer {TOKEN}"})
         with urllib.request.urlopen(request, timeout=10) as answer:
             assert json.load(answer) == {"jobs": [], "next": None}
+        process.send_signal(signal.SIGHUP)  # its terminal is closed
+        process.communicate(timeout=30)
+        assert process.returncode == 0
+
+
+def test_a_server_that_nobody_reads_of_serves_and_ends_as_others_do(caplog: pytest.LogCaptureFixture) -> None:
+    def nobody_reads() -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    closed: list[str] = []
+    server: Any = SimpleNamespace(started=True, should_exit=True)
+    parts = {name: SimpleNamespace(close=partial(closed.append, name)) for name in ("hub", "estimates", "pictures")}
+    asyncio.run(_end(server, cast(Any, SimpleNamespace(**parts)), nobody_reads))
+    assert closed == ["hub", "estimates", "pictures"] and "Broken pipe" in caplog.text
 
 
 def test_an_address_that_others_reach_needs_a_token(tmp_path: Path) -> None:

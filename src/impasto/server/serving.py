@@ -200,7 +200,7 @@ def _connections() -> int:
 
 
 def _end_on_signals(server: uvicorn.Server) -> None:
-    """SIGTERM and Ctrl-C end it in good order; a second one ends it at once.
+    """End in good order on SIGTERM, Ctrl-C, and where the terminal is closed; a second signal ends at once.
 
     uvicorn's own handlers stand before these while it serves, and raise what they caught once more when it is done, which would
     end the process before the workers have saved.
@@ -213,13 +213,19 @@ def _end_on_signals(server: uvicorn.Server) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, asked)
+    hangup = getattr(signal, "SIGHUP", None)  # Windows has none
+    if hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN:  # nohup ignores it
+        signal.signal(hangup, asked)
 
 
 async def _end(server: uvicorn.Server, services: Services, on_ready: Callable[[], object]) -> None:
-    """Says when it begins, and ends the event streams when it is to end: they would go on for as long as anybody listens."""
+    """Say when it begins, and end the event streams when it is to end: they would go on for as long as anybody listens."""
     while not server.started:
         await asyncio.sleep(0.02)
-    on_ready()
+    try:
+        await asyncio.to_thread(on_ready)  # a browser in the terminal would hold everything up
+    except Exception as error:  # nobody reads standard output, or there is no browser
+        logging.getLogger("impasto.server").warning("nobody could be told that the server is ready: %s", error)
     while not server.should_exit:
         await asyncio.sleep(0.2)
     services.hub.close()
