@@ -83,7 +83,7 @@ _CODES: Final = {"B": 1, "s": 2, "H": 3, "I": 4, "Q": 16}
 def tiff(pages: Sequence[Mapping[int, Any]], *, big_endian: bool = False) -> bytes:
     """A TIFF of pages of tags: whole numbers and sequences of them as LONG, bytes as BYTE.
 
-    Tag 273 holds the page's strips (bytes) instead of their places, and 330 (SubIFDs) a list of pages.
+    Tag 273 holds the page's strips (bytes) instead of their places, and 330 (SubIFDs) a list of pages, or of places.
     """
     order = ">" if big_endian else "<"
     out = bytearray((b"MM\0*" if big_endian else b"II*\0") + bytes(4))
@@ -106,7 +106,7 @@ def _page(out: bytearray, page: Mapping[int, Any], order: str) -> int:
         tags[279] = [len(strip) for strip in strips]
         tags[273] = [_put(out, strip) for strip in strips]
     if 330 in tags:
-        tags[330] = [_page(out, inner, order) for inner in tags[330]]
+        tags[330] = [inner if isinstance(inner, int) else _page(out, inner, order) for inner in tags[330]]
     entries = []
     for tag, value in sorted(tags.items()):
         if isinstance(value, bytes):

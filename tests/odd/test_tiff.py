@@ -59,6 +59,15 @@ def test_a_damaged_page_behind_the_picture_does_not_stop_it() -> None:
     assert np.array_equal(read(whole[:at] + circle).pixels, LARGE), "a page that leads back to itself"
 
 
+def test_a_preview_is_not_taken_where_the_picture_itself_is_damaged() -> None:
+    without_inner = tiff([page(SMALL, **PREVIEW) | {330: [2**31]}])
+    chain = tiff([page(SMALL, **PREVIEW), page(LARGE)])
+    second = chain.index(struct.pack("<HHII", 256, 4, 1, 40)) - 2
+    for data in (without_inner, chain[:second]):
+        with pytest.raises(UnreadableImage, match="only a preview is left of it"):
+            read(data)
+
+
 def test_the_profile_and_the_orientation_are_the_pages_own() -> None:
     pages = [page(SMALL, t254=1, t274=3), page(LARGE, t274=6)]
     assert np.array_equal(read(tiff(pages)).pixels, np.rot90(LARGE, -1))

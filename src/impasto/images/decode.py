@@ -71,7 +71,7 @@ def guarded(*, max_pixels: int) -> Iterator[None]:
 def _in_words(error: Exception) -> str:
     """What a decoder found wrong: a kind that it does not know, or damage."""
     if isinstance(error, UnidentifiedImageError):
-        return f"the beginning is damaged; {_AGAIN}"
+        return f"damaged or incomplete, or of a kind that is not supported; {_AGAIN}, or save it as PNG"
     text = " ".join(str(error).split())[:120].rstrip(".")
     if isinstance(error, NotImplementedError) or _UNKNOWN.search(text) is not None:
         return f"it is of a kind that is not supported, or damaged ({text}); save it again as PNG"

@@ -11,7 +11,7 @@ by the maker's own method.  They are refused by name, since developing them is a
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+import struct
 from itertools import islice
 from typing import Any, Final
 
@@ -54,6 +54,10 @@ _CHANNELS: Final[dict[str, tuple[Channels, int]]] = {
 }
 
 
+_Placed = tuple[Any, int | None]
+"""A page, and its place in the chain; None for a page of a page."""
+
+
 def from_tiff(data: bytes, *, max_pixels: int) -> Raster:
     """Return the picture in a TIFF of any depth.
 
@@ -65,10 +69,14 @@ def from_tiff(data: bytes, *, max_pixels: int) -> Raster:
     import tifffile
 
     with tifffile.TiffFile(io.BytesIO(data)) as file:
-        pages = list(_pages(file))
+        pages, whole = _pages(file, data)
+        if not pages:
+            raise Undecodable("damaged or incomplete (it has no pages); copy or download it again")
         if any(_is_raw(page) for page, _ in pages):
             raise Undecodable(RAW)
         page, at = _picture(pages)
+        if not whole and _role(page) & _PREVIEW:
+            raise Undecodable("damaged or incomplete (only a preview is left of it); copy or download it again")
         check_size(page.imagewidth, page.imagelength, max_pixels=max_pixels)
         if page.is_tiled:
             check_size(page.tilewidth, page.tilelength, max_pixels=max_pixels)
@@ -97,24 +105,39 @@ def _by_pillow(data: bytes, at: int, space: ColorSpace, max_pixels: int) -> Rast
         return from_pillow(image, max_pixels=max_pixels, space=space)
 
 
-def _pages(file: Any) -> Iterator[tuple[Any, int | None]]:
-    """The pages, and their places in the chain, None for pages of pages; up to the first that is damaged."""
-    pages = islice(file.pages, _MOST_PAGES)
+def _pages(file: Any, data: bytes) -> tuple[list[_Placed], bool]:
+    """The pages up to the first that is damaged, the pages of pages among them, and whether all could be read."""
+    found: list[_Placed] = []
+    pages, whole, last = islice(file.pages, _MOST_PAGES), True, None
     for at in range(_MOST_PAGES):
         try:
-            page = next(pages)
+            last = next(pages)
         except StopIteration:
-            return
+            break
         except Exception:
-            # The picture may come before the damage.
             if at == 0:
                 raise
-            return
-        yield page, at
+            return found, False
+        found.append((last, at))
         try:
-            yield from ((inner, None) for inner in islice(page.pages or (), _MOST_PAGES))
+            inner = [(page, None) for page in islice(last.pages or (), _MOST_PAGES)]
         except Exception:  # what a damaged page of a page shows nobody can say
-            continue
+            inner = []
+        whole = whole and len(inner) >= min(len(last.subifds or ()), _MOST_PAGES)
+        found += inner
+    # tifffile ends the chain without a word where a link leads out of the file.
+    return found, whole and (last is None or len(found) >= _MOST_PAGES or not _has_next(file, last, data))
+
+
+def _has_next(file: Any, page: Any, data: bytes) -> bool:
+    """Whether the link behind a page's tags leads anywhere: a count of tags, the tags, a place or 0 (TIFF 6.0, section 2)."""
+    count, tag_bytes, link = ("Q", 20, "Q") if file.is_bigtiff else ("H", 12, "I")
+    at = page.offset + struct.calcsize(count)
+    try:
+        at += tag_bytes * int(struct.unpack_from(file.byteorder + count, data, page.offset)[0])
+        return bool(struct.unpack_from(file.byteorder + link, data, at)[0])
+    except struct.error:
+        return False
 
 
 def _is_raw(page: Any) -> bool:
@@ -122,7 +145,7 @@ def _is_raw(page: Any) -> bool:
     return version is not None or int(page.photometric) in _SENSOR or int(page.compression) in _MAKERS_CODINGS
 
 
-def _picture(pages: list[tuple[Any, int | None]]) -> tuple[Any, int | None]:
+def _picture(pages: list[_Placed]) -> _Placed:
     pictures = [one for one in pages if not _role(one[0]) & _MASK] or pages
     full = [one for one in pictures if not _role(one[0]) & _PREVIEW] or pictures
     return max(full, key=lambda one: one[0].imagewidth * one[0].imagelength)
@@ -137,12 +160,24 @@ def _role(page: Any) -> int:
 
 
 def _from_page(page: Any, space: ColorSpace) -> Raster:
-    """One page, by tifffile.  Raises Undecodable for kinds that it does not know, with their names."""
+    """One page, by tifffile.  Raises _UnknownKind for what it does not decode, and Undecodable for what means no colours."""
     name, count = page.photometric.name, int(page.samplesperpixel)
     known = name in _CHANNELS and (name != "YCBCR" or int(page.compression) in _JPEG)
     needed = 1 if name == "PALETTE" else _CHANNELS[name][1] if known else 0
     if not known or not needed <= count <= _MOST_CHANNELS or page.imagedepth != 1 or page.dtype is None:
         raise _unknown(page)
+    samples = _samples(page)
+    exif = Exif(valid_orientation(page.tags.valueof(274, 1)), _dpi(page))
+    alpha = count > needed and len(page.extrasamples) > 0 and page.extrasamples[0] == 2
+    if name == "PALETTE":
+        return raster_of(_colors(page, samples[..., 0]), space, exif=exif)
+    if page.bitspersample == 8 and name in {"MINISBLACK", "RGB", "YCBCR"} and (alpha or 1 not in page.extrasamples[:1]):
+        return raster_of(samples[..., : needed + alpha], space, exif=exif)
+    return _converted(page, samples, space, exif)
+
+
+def _samples(page: Any) -> np.ndarray:
+    """[H, W, C] as stored, of whichever type."""
     ends = (start + length for start, length in zip(page.dataoffsets, page.databytecounts, strict=False))
     if int(page.compression) in _JPEG and max(ends, default=0) > page.parent.filehandle.size:
         # The decoder would fill what is missing with gray.
@@ -160,15 +195,9 @@ def _from_page(page: Any, space: ColorSpace) -> Raster:
         if low < 0:
             raise Undecodable(f"signed whole numbers down to {low} are not in 0..255; store 8 bits without a sign")
         samples = samples.astype(np.uint8)
-    planes = page.planarconfig == 2 and count > 1
-    samples = np.moveaxis(samples, 0, -1) if planes else samples.reshape(page.imagelength, page.imagewidth, -1)
-    exif = Exif(valid_orientation(page.tags.valueof(274, 1)), _dpi(page))
-    alpha = count > needed and len(page.extrasamples) > 0 and page.extrasamples[0] == 2
-    if name == "PALETTE":
-        return raster_of(_colors(page, samples[..., 0]), space, exif=exif)
-    if page.bitspersample == 8 and name in {"MINISBLACK", "RGB", "YCBCR"} and (alpha or 1 not in page.extrasamples[:1]):
-        return raster_of(samples[..., : needed + alpha], space, exif=exif)
-    return _converted(page, samples, space, exif)
+    planes = page.planarconfig == 2 and int(page.samplesperpixel) > 1
+    found: np.ndarray = np.moveaxis(samples, 0, -1) if planes else samples.reshape(page.imagelength, page.imagewidth, -1)
+    return found
 
 
 def _unknown(page: Any) -> _UnknownKind:
