@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from impasto.errors import ImageTooLarge, UnreadableImage
-from impasto.images import read, sources
+from impasto.images import READABLE, read, sources
 
 PIXELS = np.random.default_rng(5).integers(0, 256, (4, 6, 3), dtype=np.uint8)
 
@@ -174,3 +174,11 @@ def test_a_name_that_exists_as_typed_is_that_file(tmp_path: Path) -> None:
     assert read(composed).encoded == PNG
     with pytest.raises(UnreadableImage, match="is empty"):
         read(apart)
+
+
+@pytest.mark.parametrize(
+    "extension",
+    [".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".tif", ".bmp", ".dib", ".gif", ".heic", ".hif", ".avif"],
+)
+def test_folders_are_searched_for_each_extension_that_such_files_have(extension: str) -> None:
+    assert extension in READABLE
