@@ -21,6 +21,7 @@ from impasto.images import Picture, read_manifest
 from impasto.settings import Settings
 from impasto.storage.text import shown
 from impasto.storage.text import to_json as json_text
+from impasto.storage.user_text import read_text
 from impasto.vgg import Vgg
 
 FORMAT: Final = "impasto-manifest 1"
@@ -114,7 +115,7 @@ def forget(beside: Path) -> None:
 
     Another file of that name stays.
     """
-    if _read(lambda: beside.read_text("utf-8")) is not None:
+    if _read(lambda: read_text(beside)) is not None:
         with contextlib.suppress(OSError):
             beside.unlink()
 
@@ -131,9 +132,9 @@ def load(picture: Path) -> dict[str, Any]:
         raise CheckpointError(f"there is no picture {shown(picture)}; give the path of a picture that impasto made")
     beside = sidecar(picture)
     if picture.suffix == ".json":
-        facts = _read(lambda: picture.read_text("utf-8"))
+        facts = _read(lambda: read_text(picture))
     else:
-        inside, outside = _read(lambda: read_manifest(picture)), _read(lambda: beside.read_text("utf-8"))
+        inside, outside = _read(lambda: read_manifest(picture)), _read(lambda: read_text(beside))
         facts = outside if inside is None or _same(inside, outside) else inside
     if facts is None:
         raise CheckpointError(

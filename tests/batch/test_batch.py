@@ -175,3 +175,54 @@ def test_a_row_that_cannot_be_placed_or_named_fails_alone(folders: Path) -> None
         Path("rows.jsonl").write_text(json.dumps({"content": "photos/a.png", "style": "styles/x.png", "out": out}))
         with pytest.raises(InvalidSettings, match="within the batch's folder"):
             of_table(Path("rows.jsonl"))
+
+
+@pytest.mark.timeout(300)
+def test_workers_that_cannot_start_end_the_batch_with_their_last_line(folders: Path) -> None:
+    (folders / "broken").mkdir()
+    (folders / "broken" / "torch.py").write_text("raise ImportError('this installation is broken')\n")
+    command = [
+        sys.executable,
+        "-m",
+        "impasto",
+        "batch",
+        "photos",
+        "styles/x.png",
+        "-o",
+        "out",
+        *QUICK,
+        "--workers",
+        "1",
+        "--json",
+    ]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(folders / "broken")}
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert ended.returncode == 1
+    assert "no worker can start" in ended.stderr and "this installation is broken" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    facts = json.loads(ended.stdout)
+    assert facts["unfinished"] == 2 and "this installation is broken" in facts["error"]
+
+
+@pytest.mark.timeout(300)
+def test_one_odd_name_costs_nothing_and_a_second_start_in_the_contents_folder_finds_the_same_rows(folders: Path) -> None:
+    (folders / "photos" / "b.png").rename(folders / "photos" / "caf\udce9.png")
+    os.mkfifo(folders / "photos" / "live.png")
+    options = ("photos", "styles/x.png", "-o", "photos", *QUICK, "--iterations", "1", "--workers", "1")
+    assert batch(*options)["made"] == 2
+    assert (folders / "photos" / "caf\udce9_x.png").is_file()
+    again = batch(*options)
+    assert (again["made"], again["skipped"], again["failed"]) == (0, 2, 0)
+
+
+@pytest.mark.timeout(300)
+def test_a_reader_that_is_gone_and_a_full_log_disk_change_nothing(folders: Path) -> None:
+    command = [sys.executable, "-m", "impasto", "batch", "photos/a.png", "styles/x.png", *QUICK, "--iterations", "1", "-o"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    reader, writer = os.pipe()
+    os.close(reader)
+    assert subprocess.run([*command, "gone"], stdout=writer, stderr=writer, check=False, env=environment).returncode == 0
+    os.close(writer)
+    with Path("/dev/full").open("wb") as full:
+        assert subprocess.run([*command, "full"], stdout=full, stderr=full, check=False, env=environment).returncode == 0
+    assert all((folders / out / "a_x.png.json").is_file() for out in ("gone", "full"))

@@ -12,7 +12,7 @@ import pytest
 from tests.jobs.test_worker import until
 
 from impasto.jobs import Queue
-from impasto.jobs.supervise import Workers
+from impasto.jobs.supervise import STARTS, Workers
 
 
 def supervised(queue: Queue, *, store: str | None = None, said: Callable[[str], object] = print) -> Workers:
@@ -44,6 +44,15 @@ def test_a_worker_that_is_killed_before_it_is_ready_has_its_signal_told(queue: Q
         time.sleep(0.02)
     workers.stop()
     assert workers.failed is not None and "SIGKILL" in workers.failed
+
+
+@pytest.mark.timeout(300)
+def test_a_database_that_does_not_answer_is_waited_for(queue: Queue) -> None:
+    workers = Workers(queue.store.url, "postgresql://127.0.0.1:1/nowhere", threads=1)
+    workers.start()
+    until(lambda: workers._deaths[0] > STARTS, seconds=200)
+    workers.stop()
+    assert workers.failed is None
 
 
 @pytest.mark.timeout(300)

@@ -15,6 +15,7 @@ from impasto.files import check_place, make_folder, output_error, put
 from impasto.jobs.request import Request, Suffix
 from impasto.jobs.store import Missing, Store, file_key, job_key
 from impasto.storage.text import shown
+from impasto.storage.user_text import read_text
 
 _UNFINISHED: Final = b'{"format": "impasto-manifest 1", "finished": false}\n'
 
@@ -93,7 +94,7 @@ def done(picture: Path, request: Request, store: Store) -> bool:
     A file whose bytes are others is the same if its pixels are: a rating or a caption was written into it.  `store` has the file.
     """
     try:
-        facts = json.loads(record_of(picture).read_text("utf-8"))
+        facts = json.loads(read_text(record_of(picture)))
         if not picture.is_file() or not facts["finished"]:
             return False
         settings = request.resolved().model_dump(mode="json")

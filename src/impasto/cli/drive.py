@@ -21,7 +21,7 @@ from impasto.run.forecast import expected_facts, expected_line, original_line
 from impasto.run.inputs import Inputs
 from impasto.run.repeat import repeated
 from impasto.run.resume import resumed
-from impasto.run.styles import assembled
+from impasto.run.styles import assembled, passed_over
 from impasto.run.target import Target, check_apart, claim, default_picture
 from impasto.run.to_file import CHECKPOINT_EVERY_S, Outcome, ToFile, resume_command
 from impasto.settings import Settings
@@ -86,6 +86,9 @@ def drive_new(
         if losses is not None:
             losses = expanded(losses)
             losses_file.check(losses)
+        if not (quiet or as_json):
+            for line in passed_over(styles):
+                print(f"impasto: {line}", file=sys.stderr)
         inputs, settings = assembled(content, styles, settings, masks, style_masks, color_mask)
         run = prepare(settings, inputs, together=together)
         target = Target(_picture(run.inputs, out, stem=stem), overwrite, losses, settings.save_every is not None, record)

@@ -239,7 +239,8 @@ class Painter:
             with tempfile.TemporaryDirectory(prefix=f"{job[:8]}-", dir=place) as folder:
                 yield Path(folder) / "checkpoint"
         except OSError as error:
-            raise OutputError(f"{place} cannot be written: {error.strerror or error}") from None
+            where = "the system's folder for temporary files" if place is None else place
+            raise OutputError(f"{where} cannot be written: {error.strerror or error}") from None
 
     def _warn(self, job: str, text: str) -> None:
         log.warning("%s: %s", job, text)
