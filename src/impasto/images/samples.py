@@ -36,6 +36,8 @@ def _eight_bits(pixels: np.ndarray, space: ColorSpace, orientation: int) -> np.n
     space = seen_whole(space, pixels[..., :-1] if pixels.shape[2] in {2, 4} else pixels)
     rows = bands(height, width)
     first = _band(pixels[next(rows)], space)
+    if np.may_share_memory(first, pixels):  # nothing is converted
+        return turned(pixels, orientation)
     upright, as_stored = to_be_turned(height, width, first.shape[2], orientation=orientation)
     as_stored[: len(first)] = first
     for band in rows:
