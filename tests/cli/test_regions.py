@@ -38,3 +38,10 @@ def test_wrong_input_is_said_in_one_line(here: Path, impasto: Command) -> None:
         ended = impasto("regions", *arguments)
         assert ended.code == 2 and message in ended.err and ended.err.count("\n") == 1
     assert not Path("output").exists() or not list(Path("output").iterdir())
+
+
+def test_a_picture_of_one_colour_is_said_to_be_one_region(here: Path, impasto: Command) -> None:
+    Image.new("RGB", (64, 48), (200, 30, 20)).save("red.png")
+    ended = impasto("regions", "red.png", "--by", "colors")
+    assert ended.code == 0 and "one colour all over, so it is one region" in ended.err
+    assert [path.name for path in sorted(Path("output").iterdir())] == ["red.region-1.png", "red.regions.png"]

@@ -50,9 +50,13 @@ def test_the_same_seed_gives_the_same_masks() -> None:
     assert torch.equal(one, other)
 
 
-def test_a_flat_picture_is_one_region() -> None:
-    masks = regions(read(np.full((40, 50, 3), 90, np.uint8)), count=3, by="colors", soft_px=3)
-    assert whole(masks) and bool(masks.isfinite().all())
+@pytest.mark.parametrize("by", ["features", "colors"])
+@pytest.mark.parametrize("noise", [0, 2])
+def test_a_picture_of_one_colour_is_one_region(by: Any, noise: int) -> None:
+    flat = np.full((40, 50, 3), (200, 30, 20), np.uint8)
+    flat += np.random.default_rng(0).integers(0, noise + 1, flat.shape, dtype=np.uint8)
+    masks = regions(read(flat), count=4, by=by, vgg=VGG, soft_px=3)
+    assert tuple(masks.shape) == (1, 40, 50) and whole(masks)
 
 
 def test_grey_and_transparent_pictures_have_regions() -> None:

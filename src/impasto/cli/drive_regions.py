@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from pathlib import Path
 
 from torch import Tensor
@@ -63,6 +64,8 @@ def _tell(masks: Tensor, picture: Picture, names: list[Path], label_map: Path | 
     if as_json:
         print(to_json({"map": None if label_map is None else str(label_map), "regions": rows}))
         return
+    if len(rows) == 1:
+        print("the picture has one colour all over, so it is one region", file=sys.stderr)
     for row in rows:
         print(f"{row['share']:6.1%}  {row['color']}  {row['mask']}")
     if label_map is not None:

@@ -4,34 +4,41 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Final, Literal
 
-from impasto.errors import InvalidSettings
+from impasto.errors import InvalidSettings, OutputError
 from impasto.files import put
 from impasto.objective import PARTS
 from impasto.run.step import Record
+from impasto.storage.text import shown
 
 SUFFIXES: Final = (".csv", ".png", ".svg")
 
 
 def check(path: Path) -> None:
-    """Raises InvalidSettings for a name that says neither CSV nor plot."""
+    """Raise InvalidSettings for a name that says neither CSV nor plot."""
     if path.suffix.lower() not in SUFFIXES:
         raise InvalidSettings(f"losses: {path} must end in {', '.join(SUFFIXES)}: a table, or a plot", setting="losses")
 
 
 def write(path: Path, records: Sequence[Record], *, existing: Literal["replace", "keep"]) -> None:
-    """Writes the losses in the form that the name asks for; raises OutputError."""
+    """Write the losses in the form that the name asks for; raise OutputError."""
     kind = path.suffix.lower()
-    data = table(records).encode() if kind == ".csv" else plot(records, kind.removeprefix("."))
+    try:
+        data = table(records).encode() if kind == ".csv" else plot(records, kind.removeprefix("."))
+    except OSError as error:
+        # Matplotlib keeps a list of fonts, at home or else in a folder for temporary files, and there is neither.
+        message = f"{shown(path)} cannot be drawn: {error.strerror or error}; set MPLCONFIGDIR to a folder, or write a .csv"
+        raise OutputError(message, path=path) from None
     put(path, data, existing=existing)
 
 
 def table(records: Sequence[Record]) -> str:
-    """One line an evaluation: step, level, size, iteration, J, and J_content, J_style, J_variation without α, β, γ."""
+    """Return one line per evaluation: step, level, size, iteration, J, and J_content, J_style, J_variation without α, β, γ."""
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
     lines.writerow(["step", "level", "width", "height", "iteration", "J", *PARTS])
@@ -42,7 +49,8 @@ def table(records: Sequence[Record]) -> str:
 
 
 def plot(records: Sequence[Record], form: str) -> bytes:
-    """J and its parts over the steps, logarithmic; a dashed line where a level begins."""
+    """Return a plot of J and its parts over the steps, logarithmic; a dashed line where a level begins."""
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # where it keeps its list of fonts is no news to anybody
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 4.5), layout="constrained")

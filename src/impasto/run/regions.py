@@ -38,6 +38,9 @@ _COLOR: Final = 1.0
 _LEAST_SHARE: Final = 0.005
 """Of a map's pixels that a colour must cover to be a region: those of a smoothed border cover less."""
 
+_ONE_COLOR: Final = 0.02
+"""Between colours that nobody tells apart, in Oklab, where black and white are 1 apart."""
+
 _NOTHING: Final = 0.001
 """The share of a region that nothing is left of."""
 
@@ -46,16 +49,22 @@ _NOTHING: Final = 0.001
 def regions(
     photo: Picture, *, count: int = 4, by: By = "features", vgg: Vgg | None = None, soft_px: int = 2, seed: int = 0
 ) -> Tensor:
-    """Masks [N, H, W], 0..1, that add up to 1 at each pixel, the largest first, of the photograph's size, up to 2,048 px.
+    """Return masks [N, H, W], 0..1, that add up to 1 at each pixel, the largest first, of the photograph's size, up to 2,048 px.
 
-    `vgg` is needed for features.  N is less than `count` where the photograph has fewer different places.  Raises ImageTooSmall
-    below 32 px a side, InvalidSettings for a count that is not 2 to 12.
+    `vgg` is needed for features.  N is less than `count` where the photograph has fewer different places, and 1 where it has one
+    colour all over.
+
+    Raises:
+        ImageTooSmall: The photograph has less than 32 px per side.
+        InvalidSettings: The count is not 2 to 12.
     """
     if not 2 <= count <= MOST:
         raise InvalidSettings(f"count: a photograph is divided into 2 to {MOST} regions, not {count}", setting="count")
     if min(photo.size) < _LEAST_PX:
         raise ImageTooSmall(f"{photo.name} is {photo.size[1]}x{photo.size[0]}; regions need {_LEAST_PX} px a side")
     seen = photo.at(_reduced(photo.size, _LOOKED_AT_PX))
+    if _is_flat(seen):
+        return torch.ones(1, *_reduced(photo.size, _LONGEST_PX), dtype=torch.float32, device="cpu")
     rows, grid = _features(seen, vgg) if by == "features" and vgg is not None else _colors(seen)
     group = clusters(rows, count, torch.Generator().manual_seed(seed)).view(grid)
     masks = F.one_hot(_tidied(group, count), count).permute(2, 0, 1)[:, None].float()
@@ -123,6 +132,12 @@ def _color_and_place(seen: Tensor, grid: tuple[int, int]) -> tuple[Tensor, Tenso
     )
     place = torch.linspace(-0.5, 0.5, grid[0], dtype=torch.float32, device="cpu").view(1, 1, -1, 1).expand(1, 1, *grid)
     return color, place
+
+
+def _is_flat(seen: Tensor) -> bool:
+    """Return whether a picture [1, 3, H, W] has one colour all over: what differs there is only how far the border is."""
+    lab = to_oklab(seen)
+    return float((lab.amax((2, 3)) - lab.amin((2, 3))).max()) < _ONE_COLOR
 
 
 def _rows(features: Tensor) -> Tensor:
