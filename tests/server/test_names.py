@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from pathlib import Path
 from typing import Any
@@ -98,3 +99,17 @@ def test_a_small_picture_made_while_its_file_goes_is_not_kept(two: TestClient, q
         answer = two.get(f"/api/v1/files/{sent['id']}/thumbnail", headers=MINE)
     assert answer.status_code == 404
     assert [path for path in Path(queue.store.url).rglob("*") if sent["id"] in path.name] == []
+
+
+def test_the_log_names_no_files(two: TestClient, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        content, style = send(two, ("secret cat.png", png()), ("secret waves.png", style_png()), headers=MINE)
+        for data in (b"", b"secret", png()[:99], b"GIF89a" + bytes(99), b"II*\x00" + b"\xff" * 64):
+            assert two.post("/api/v1/files", files={"file": ("secret.png", data)}, headers=MINE).status_code == 422
+        body = {"content": content["id"], "styles": [{"file": style["id"]}], "name": "secret job", "settings": {"size": 64}}
+        job = two.post("/api/v1/jobs?secret=1", json=body, headers={**MINE, "Idempotency-Key": "secret key"}).json()
+        two.post("/api/v1/jobs", json={**body, "settings": {"init": "secret.png"}}, headers=MINE)
+        for path in (f"jobs/{job['id']}/result", f"files/{content['id']}/thumbnail", f"jobs/{job['id']}"):
+            two.get(f"/api/v1/{path}", headers=MINE)
+    told = [(record.getMessage(), record.__dict__) for record in caplog.records if record.name.startswith("impasto")]
+    assert len(told) > 9 and "secret" not in repr(told)
