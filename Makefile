@@ -5,22 +5,29 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# Of `make matrix`: the ways to go (all), as avx2 or user.
+WAYS ?=
+
 # Of `make bench`: the parts to run (all), an environment that holds the peer (made in .bench-peer/), other options.
 ONLY ?=
 PEER ?=
 BENCH ?=
 
-.PHONY: demo test soak check format bench clean
+.PHONY: demo test matrix soak check format bench clean
 
 demo: $(READY)
 	$(BIN)/impasto stylize examples/photos/temple.jpg examples/styles/flow.jpg
 
 test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/python -m pytest -n 2
+
+# A part of the tests in each way in which machines differ: instructions, kernels, precision, user, number of threads.
+matrix: $(READY)
+	$(BIN)/python scripts/matrix.py $(WAYS)
 
 # What takes minutes: workers killed at random moments, the page in a browser (Debian's chromium), the API under schemathesis.
 soak: $(READY)
-	OMP_NUM_THREADS=1 IMPASTO_TEST_KILLS=$(KILLS) $(BIN)/python -m pytest -m soak --timeout 3000
+	OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} IMPASTO_TEST_KILLS=$(KILLS) $(BIN)/python -m pytest -m soak --timeout 3000
 
 check: $(READY)
 	$(BIN)/ruff format --check .

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import subprocess
@@ -48,9 +47,7 @@ def here(tmp_path: Path) -> Path:
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "impasto", *arguments]
-    # One precision for all: two trials of `auto` may differ on a machine where both precisions are about as fast.
-    environment = {"IMPASTO_PRECISION": "float32", **os.environ}
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def stylize(folder: Path, name: str, *more: str) -> subprocess.Popen[str]:
