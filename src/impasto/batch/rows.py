@@ -133,9 +133,13 @@ def _cut(name: str) -> str:
     return name.rstrip(" .")
 
 
-def check_settings(rows: Sequence[Row], given: Mapping[str, Any]) -> None:
-    """Raise InvalidSettings for the first row whose settings are wrong, before any work."""
+def check_settings(rows: Sequence[Row], given: Mapping[str, Any], *, workers_elsewhere: bool = False) -> None:
+    """Raise InvalidSettings or WeightsError for the first row whose settings are wrong, before any work.
+
+    `workers_elsewhere`: other machines may make the pictures, which may have networks that this one has not.
+    """
     from impasto import presets
+    from impasto.network_file import check_network
 
     seen: set[str] = set()
     for row in rows:
@@ -143,7 +147,7 @@ def check_settings(rows: Sequence[Row], given: Mapping[str, Any]) -> None:
         if key not in seen:
             seen.add(key)
             try:
-                presets.resolve(given, row.settings)
+                check_network(presets.resolve(given, row.settings), missing_is_wrong=not workers_elsewhere)
             except InvalidSettings as error:
                 if not row.settings:
                     raise

@@ -115,7 +115,7 @@ def batch(
         raise InvalidSettings("no styles were given; name paintings behind the photographs, or give a table (.csv, .jsonl)")
     else:
         rows = of_pictures(contents, styles, out=out, on_note=note)
-    check_settings(rows, chosen)
+    check_settings(rows, chosen, workers_elsewhere=database is not None)
     drive_batch(
         rows,
         out,
