@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import sys
 
-from impasto.cli.surroundings import check_working_folder, fit_threads
-from impasto.errors import InputError
-
 
 def main() -> None:
     """Run the command `impasto`."""
     try:
-        check_working_folder()
-        fit_threads()
-        from impasto.cli.main import run
+        from impasto.cli.surroundings import check_working_folder, fit_threads
+        from impasto.errors import InputError
 
-        run()
-    except InputError as error:
-        print(f"impasto: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        try:
+            check_working_folder()
+            fit_threads()
+            from impasto.cli.main import run
+
+            run()
+        except InputError as error:
+            print(f"impasto: {error}", file=sys.stderr)
+            sys.exit(error.exit_code)
     except KeyboardInterrupt:
         print("impasto: interrupted", file=sys.stderr)
         sys.exit(130)
