@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 from tests.samples import photo
 from tests.server.conftest import Make
 from tests.server.faked import BASE, TestClient, Work, encoded, png, send, style_png, submit
 
-from impasto.jobs import Queue
+from impasto.jobs import Queue, open_store
 from impasto.server import gate
+from impasto.server.sent_file import SentFile
 
 pytestmark = pytest.mark.xdist_group("server")
 
@@ -282,3 +284,20 @@ def test_a_job_in_a_form_may_hold_any_file(client: TestClient) -> None:
     described = {"content": "@photo", "styles": [{"file": "@paint"}], "settings": {"size": 64}}
     answer = client.post("/api/v1/jobs", data={"job": json.dumps(described)}, files=files)
     assert answer.json()["name"] == "a b × 日本"
+
+
+def test_a_file_of_a_store_elsewhere_is_sent_in_parts_and_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    store = open_store(f"local://{tmp_path}/elsewhere")
+    store.write("files/ab/x", b"0123456789")
+    app = FastAPI()
+    sent = SentFile(store, "files/ab/x", tag="t", media_type="image/png", headers={})
+    app.add_api_route("/", lambda: sent)
+    web = TestClient(app, base_url=BASE)
+    whole, part = web.get("/"), web.get("/", headers={"Range": "bytes=2-4"})
+    assert (whole.content, whole.headers["content-length"], whole.headers["etag"]) == (b"0123456789", "10", '"t"')
+    assert (part.status_code, part.content) == (206, b"234")
+    assert list((tmp_path / "temporary").iterdir()) == []
