@@ -138,4 +138,6 @@ def test_a_report_replaces_an_older_one_and_no_file_of_the_users(files: Path) ->
 def test_one_batch_at_a_time_is_in_a_folder_and_leaves_nothing_behind(files: Path) -> None:
     with alone(files / "made"), pytest.raises(InputError, match="another batch"), alone(files / "made"):
         pass
+    with pytest.raises(ValueError, match="inside"), alone(files / "made"):
+        raise ValueError("inside")
     assert list((files / "made").iterdir()) == []

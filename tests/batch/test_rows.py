@@ -11,7 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from impasto.batch import of_pictures
+from impasto.batch import Outcome, Row, of_pictures
+from impasto.batch.report import write_report
 from impasto.batch.results import is_result
 from impasto.batch.rows import unique_names
 from impasto.errors import UnreadableImage
@@ -52,6 +53,13 @@ def names(*arguments: str, out: str) -> tuple[list[str], list[str]]:
 def test_a_picture_of_impasto_is_known_without_the_record_beside_it(tmp_path: Path, suffix: str) -> None:
     assert is_result(result(tmp_path / f"made{suffix}", record=False))
     assert not is_result(plain(tmp_path / f"plain{suffix}"))
+
+
+def test_a_picture_that_the_folders_report_names_is_a_result(photos: Path) -> None:
+    made = Outcome(Row("a.png", ("x.png",), "a_x"), "made", plain(photos / "a_x.png"))
+    assert not is_result(photos / "a_x.png")
+    write_report(photos, [made], seconds=1.0, unfinished=0)
+    assert is_result(photos / "a_x.png") and not is_result(photos / "a.png")
 
 
 def test_results_in_the_contents_folder_are_no_contents(photos: Path) -> None:

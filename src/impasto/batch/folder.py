@@ -29,6 +29,7 @@ def alone(folder: Path) -> Iterator[None]:
     own = own_place(folder)
     make_folder(own)
     with contextlib.ExitStack() as lock:
+        lock.callback(_remove_if_empty, own)  # last, when the lock's file is gone
         try:
             lock.enter_context(held(own / "lock"))
         except Held:
@@ -38,8 +39,11 @@ def alone(folder: Path) -> Iterator[None]:
         except OSError as error:
             raise output_error(own, error) from None
         yield
+
+
+def _remove_if_empty(folder: Path) -> None:
     with contextlib.suppress(OSError):
-        own.rmdir()  # goes if it is empty
+        folder.rmdir()
 
 
 def clear(folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -39,11 +40,22 @@ def has_mark(file: Path) -> bool:
         return False
 
 
-def _reported(folder: Path) -> set[str]:
+def _reported(folder: Path) -> frozenset[str]:
     """Return the names of pictures that the last report of a folder has as made."""
     for name in ("report.json", "impasto-report.json"):
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-            facts = json.loads((folder / name).read_text("utf-8"))
-            if str(facts["format"]).startswith("impasto-batch "):
-                return {str(one["picture"]) for one in facts["pictures"] if one["picture"] is not None}
-    return set()
+        with contextlib.suppress(OSError):
+            found = (folder / name).stat()
+            made = _made(folder / name, found.st_mtime_ns, found.st_size)
+            if made is not None:
+                return made
+    return frozenset()
+
+
+@lru_cache(maxsize=8)
+def _made(report: Path, _changed_ns: int, _bytes: int) -> frozenset[str] | None:
+    """Return what a report has as made, read once as long as it does not change; None where it is none of a batch."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        facts = json.loads(report.read_text("utf-8"))
+        if str(facts["format"]).startswith("impasto-batch "):
+            return frozenset(str(one["picture"]) for one in facts["pictures"] if one["picture"] is not None)
+    return None
