@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from tests.samples import WIDE, tiny_weights
 
-from impasto.evaluate.memory import FORWARD, Demand, Plan
+from impasto.evaluate.memory import FORWARD, PICTURE, Demand, Plan
 from impasto.losses import PIXELS
+from impasto.losses.products import outer_sum_bytes
 from impasto.native import library
 from impasto.presets import resolve
 from impasto.vgg import Vgg
@@ -17,9 +18,9 @@ LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_2", "conv5_1")
 SIZE = (1000, 1400)
 
 
-def demand(layers: tuple[str, ...] = LAYERS, **values: Any) -> Demand:
+def demand(layers: tuple[str, ...] = LAYERS, *, masks: int = 0, **values: Any) -> Demand:
     settings = resolve(values)
-    return Demand(Vgg(tiny_weights(WIDE), pooling=settings.pooling), layers, settings)
+    return Demand(Vgg(tiny_weights(WIDE), pooling=settings.pooling), layers, settings, masks)
 
 
 @pytest.mark.skipif(library() is None, reason="no compiler at installation")
@@ -97,3 +98,36 @@ def test_a_plan_says_what_it_is() -> None:
     assert plans[0].words == "the whole picture at once, 10 pairs of history"
     least = next(plan for plan in plans if plan.on_disk and plan.history == 5)
     assert least.words == f"{least.tiles} tiles of {least.tile_px} px, 5 pairs of history, {least.disk / 1e9:.1f} GB on disk"
+
+
+def test_masks_are_counted_at_each_style_layer() -> None:
+    """Four bytes per position of conv1_1 (each pixel), conv2_1 (a quarter of them), conv3_1, conv4_1 and conv5_1."""
+    none, two = (demand(masks=masks, style_layers="conv1_1,conv2_1,conv3_1,conv4_1,conv5_1").plans(SIZE)[0] for masks in (0, 2))
+    positions = sum(SIZE[0] * SIZE[1] / stride**2 for stride in (1, 2, 4, 8, 16))
+    assert two.memory - none.memory == pytest.approx(2 * 4 * positions)
+
+
+@pytest.mark.parametrize(("positions", "parts"), [(100, 1), (4096, 1), (4097, 2), (16 * 4096, 16), (10**6, 16)])
+def test_partial_sums_are_counted_as_they_are_taken(positions: int, parts: int) -> None:
+    assert outer_sum_bytes(512, positions) == (4 * 512**2 * parts if parts > 1 else 0)
+
+
+def test_what_partial_sums_take_is_in_the_plan() -> None:
+    """Sixteen sums of the channels squared where there are positions enough.  Losses that are no sums have none."""
+    layers = ("conv4_1",)
+    with_sums, without = (demand(layers, style_loss=loss, style_layers="conv4_1")._sums(10**8) for loss in ("gram", "sliced"))
+    channels = WIDE.channels("conv4_1")
+    assert (with_sums, without) == (16 * 4 * channels**2, 0)
+
+
+def test_what_is_laid_over_at_the_end_is_counted_where_the_run_itself_needs_less() -> None:
+    """On disk, in the smallest tiles: the best picture three times and the content; with masks once more, and each mask twice."""
+    pixels = 8000 * 8000
+    for masks, least in ((0, 4 * PICTURE), (3, 5 * PICTURE + 2 * 4 * 3)):
+        found = min(plan.memory for plan in demand(masks=masks).plans((8000, 8000)))
+        assert found >= least * pixels
+
+
+def test_pictures_on_the_way_are_counted_beside_the_state_that_stays() -> None:
+    never, often = (min(demand(save_every=every).plans((8000, 8000)), key=lambda plan: plan.memory) for every in (None, 1))
+    assert often.memory >= never.memory and often.memory >= 5 * PICTURE * 8000 * 8000

@@ -17,6 +17,8 @@ from impasto.evaluate.allocator import LARGEST_KEPT
 from impasto.evaluate.geometry import margin_px, tiles
 from impasto.evaluate.passage import recomputed
 from impasto.losses import PIXELS
+from impasto.losses.products import outer_sum_bytes
+from impasto.losses.styles import KIND_OF, SUMS
 from impasto.scratch import is_possible
 from impasto.settings import COMPARED, Settings
 from impasto.vgg import Vgg
@@ -46,6 +48,9 @@ _LARGE_BLOCK: Final = 32
 
 PICTURE: Final = 12
 """Bytes a pixel of a picture in float32."""
+
+_MASK: Final = 4
+"""Bytes per pixel of a mask in float32."""
 
 _WHILE_COMPARED: Final = {"sliced": 2, "histogram": 2, "nearest": 10, "ot": 10, "selfsim": 2}
 """Copies of a layer's features that are there while a loss compares them as a whole: by their code; the peaks of whole runs
@@ -121,6 +126,8 @@ class Demand:
     vgg: Vgg
     layers: tuple[str, ...]
     settings: Settings
+    masks: int = 0
+    """How many different masks say where styles paint."""
 
     def plans(self, size: tuple[int, int], *, disk: bool = True, shorter: bool = True) -> list[Plan]:
         """All plans for a canvas of `size` (height, width), the fastest first.
@@ -176,14 +183,45 @@ class Demand:
         standing = (sum(windows) - windows[0]) * kept.bytes + windows[0] * (max(kept.bytes, kept.bytes_again) + self._buffers)
         # Beside the features: x, its gradient, both of the step before, and the best picture.
         resting = 0 if on_disk else PICTURE * 3 + self._pairs(history) + self._targets_per_pixel
-        evaluated = standing + pixels * (PICTURE * 2 + resting + self._compared_per_pixel)
+        resting += self._guides_per_pixel
+        sums = self._sums(windows[0])
+        evaluated = standing + pixels * (PICTURE * 2 + resting + self._compared_per_pixel) + sums
         # On disk: x, the direction in place of the gradient, and the metric's waves.
         stepped = pixels * (PICTURE * 3.5 if on_disk else self._stepped(history) + self._targets_per_pixel)
-        # At a level's entry: the content, a copy of it with its margin, and the start.
-        entered = windows[0] * (self._passing + self._buffers) + pixels * PICTURE * 3
+        stepped += pixels * self._guides_per_pixel
+        # At a level's entry: the content, a copy of it with its margin, and the start; masks, and they with their margin.
+        entered = windows[0] * (self._passing + self._buffers) + pixels * (PICTURE * 3 + 2 * _MASK * self.masks) + sums
+        # At the end, or at each picture that is shown on the way, beside what stays for the next step.
+        finished = pixels * self._finishing_per_pixel
+        if self.settings.save_every is not None:
+            finished += pixels * (PICTURE + resting)
         # Beside tiles nothing large is kept.
         holes = self._holes(windows[0])
-        return max(evaluated, stepped, entered) + (min(HOLES_IN_TILES, holes) if tiled else holes)
+        return max(evaluated, stepped, entered, finished) + (min(HOLES_IN_TILES, holes) if tiled else holes)
+
+    def _sums(self, window_pixels: int) -> float:
+        """Return the bytes of partial sums while the largest style layer of a window is measured."""
+        if self.vgg.device.type != "cpu" or KIND_OF[self.settings.style_loss] not in SUMS:
+            return 0
+        convs = {conv.name: conv for conv in self.vgg.architecture.convs}
+        layers = [convs[self.vgg.architecture.layer(name)] for name, weight in self.settings.style_layers.items() if weight > 0]
+        return max((outer_sum_bytes(conv.channels_out, window_pixels // conv.stride**2) for conv in layers), default=0)
+
+    @property
+    def _guides_per_pixel(self) -> float:
+        """Bytes per pixel of how much each position of each style layer counts, for each mask."""
+        convs = {conv.name: conv for conv in self.vgg.architecture.convs}
+        named = {self.vgg.architecture.layer(name) for name, weight in self.settings.style_layers.items() if weight > 0}
+        return self.masks * sum(_MASK / convs[name].stride ** 2 for name in named)
+
+    @property
+    def _finishing_per_pixel(self) -> float:
+        """Bytes per pixel, on the CPU, while colours and the photograph are laid over the best picture.
+
+        There are the best picture as it is kept, as it is shown, and recoloured, and the content; with masks one more picture,
+        and the masks twice.
+        """
+        return PICTURE * 4 + (PICTURE + 2 * _MASK * self.masks if self.masks else 0) if self.vgg.device.type == "cpu" else 0
 
     def _stepped(self, history: int) -> float:
         """Bytes a pixel in a step of the optimiser: x, the gradient, the direction, the metric's waves, the best picture."""

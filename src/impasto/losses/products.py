@@ -46,9 +46,7 @@ def outer_sum(features: Tensor) -> Tensor:
         return torch.bmm(rows, rows.transpose(1, 2))
     _, channels, height, width = features.shape
     positions = height * width
-    # As the size says, not the threads, so that they do not change the order of a sum.
-    share = max(_LEAST_SHARE, -(-positions // (_MOST_PARTS * _SHARE_UNIT)) * _SHARE_UNIT)
-    parts = max(1, -(-positions // share))
+    share, parts = _shares(positions)
     total = features.new_empty(channels, channels)
     sums = total if parts == 1 else features.new_empty(parts, channels, channels)
     job = _Outer(features.data_ptr(), sums.data_ptr(), total.data_ptr(), positions, share, channels, parts, 0)
@@ -57,6 +55,21 @@ def outer_sum(features: Tensor) -> Tensor:
     on_threads(lambda _: functions.outer_run(ctypes.byref(job)), threads)
     functions.outer_finish(ctypes.byref(job))
     return total[None]
+
+
+def outer_sum_bytes(channels: int, positions: int) -> int:
+    """Return the bytes that `outer_sum` takes on the CPU beside its result, for float32 features of so many positions."""
+    parts = _shares(positions)[1]
+    return 4 * channels**2 * parts if parts > 1 else 0
+
+
+def _shares(positions: int) -> tuple[int, int]:
+    """Return how many positions each partial sum has, and how many sums there are.
+
+    As the size says and not the threads, so that these do not change the order of a sum.
+    """
+    share = max(_LEAST_SHARE, -(-positions // (_MOST_PARTS * _SHARE_UNIT)) * _SHARE_UNIT)
+    return share, max(1, -(-positions // share))
 
 
 def at_each_position(matrix: Tensor, features: Tensor) -> Tensor:

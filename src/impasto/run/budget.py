@@ -30,16 +30,18 @@ class Budget:
         layers: tuple[str, ...],
         sizes: Sequence[tuple[int, int]],
         *,
+        masks: int = 0,
         band: Callable[[tuple[int, int]], tuple[int, int]] | None = None,
     ) -> None:
-        """`band`: of several processes, the size (height, width) that this one computes of a canvas.
+        """`masks`: how many different ones say where styles paint.
 
-        Each of them plans its own band, in memory and with all of the history, which has to be alike for all.
+        `band`: of several processes, the size (height, width) that this one computes of a canvas.  Each of them plans its own
+        band, in memory and with all of the history, which has to be alike for all.
         """
         self._band = band
         self.settings = settings
         self._vgg = vgg
-        self._demand = Demand(vgg, layers, settings)
+        self._demand = Demand(vgg, layers, settings, masks)
         self._layers = layers
         self._sizes = sizes
         self._plans: list[Plan] | None = None

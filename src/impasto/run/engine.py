@@ -94,7 +94,8 @@ class Run:
         sizes = [level.canvas(settings.canvas_margin) for level in self.levels]
         margin = margin_px(vgg.architecture, vgg.path(self.layers))
         band = None if together is None else partial(together.seen, stride=self.stride, margin=margin)
-        self.budget = Budget(settings, vgg, self.layers, sizes, band=band)
+        masks = len({mask.sha256 for mask in inputs.masks.values()})
+        self.budget = Budget(settings, vgg, self.layers, sizes, masks=masks, band=band)
         self.level = 0
         self.records: list[Record] = []
         self.rollbacks: list[tuple[int, Rollback]] = []
