@@ -5,6 +5,7 @@ import struct
 import zlib
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
@@ -261,3 +262,12 @@ def test_huge_claims_are_refused_before_any_memory_is_taken() -> None:
         read(tiff([{tag: value for tag, value in page(SMALL).items() if tag not in {273, 278}} | tiles]))
     with pytest.raises(UnreadableImage, match="60000 channels"):
         read(tiff([page(SMALL) | {277: 60000, 258: [8] * 3}]))
+
+
+@pytest.mark.parametrize("compression", [7, 34712, 34933])
+def test_a_strip_that_is_a_larger_picture_than_its_page_is_refused_from_its_header(compression: int) -> None:
+    wide = np.zeros((300, 400, 3), np.uint8)
+    encoders = {7: imagecodecs.jpeg8_encode, 34712: imagecodecs.jpeg2k_encode, 34933: imagecodecs.png_encode}
+    one = page(SMALL, t259=compression) | {273: [bytes(encoders[compression](wide))]}
+    with pytest.raises(ImageTooLarge, match="400x300"):
+        read(tiff([one]), max_pixels=10_000)

@@ -11,6 +11,7 @@ by the maker's own method.  They are refused by name, since developing them is a
 from __future__ import annotations
 
 import io
+import re
 import struct
 from itertools import islice
 from typing import Any, Final
@@ -21,6 +22,7 @@ from PIL import Image
 from impasto.images.color import array_to_srgb
 from impasto.images.color_space import ColorSpace, color_space_of
 from impasto.images.exif import Exif, valid_orientation
+from impasto.images.jpeg import frame_of
 from impasto.images.kinds import RAW
 from impasto.images.pillow import from_pillow
 from impasto.images.profile import Channels
@@ -41,6 +43,13 @@ _MAKERS_CODINGS: Final = {32767, 32769, 32770, 32772, 34713, 65000, 65535}
 _DNG_VERSION: Final = 50706
 _JPEG: Final = {6, 7}
 """Compressions whose decoder makes RGB of YCbCr."""
+
+_WITH_HEADERS: Final = {6, 7, 33003, 33004, 33005, 33007, 34712, 34933}
+"""Compressions that are whole JPEGs, JPEG 2000 codestreams or PNGs."""
+
+_HEADER_BYTES: Final = 1 << 16
+_CODED_SIZE: Final = re.compile(rb"\xff\x4f\xff\x51....(....)(....)|\x89PNG\r\n\x1a\n....IHDR(....)(....)", re.DOTALL)
+"""Width and height: JPEG 2000's marker SIZ (ITU-T T.800, A.5.1), PNG's IHDR."""
 
 _CHANNELS: Final[dict[str, tuple[Channels, int]]] = {
     "MINISWHITE": ("gray", 1),
@@ -80,6 +89,7 @@ def from_tiff(data: bytes, *, max_pixels: int) -> Raster:
         check_size(page.imagewidth, page.imagelength, max_pixels=max_pixels)
         if page.is_tiled:
             check_size(page.tilewidth, page.tilelength, max_pixels=max_pixels)
+        _check_coded_sizes(page, data, max_pixels=max_pixels)
         icc = page.tags.valueof(34675)
         space = color_space_of(data, "TIFF") if at == 0 or icc is None else ColorSpace(icc=bytes(icc))
         try:
@@ -93,6 +103,22 @@ def from_tiff(data: bytes, *, max_pixels: int) -> Raster:
             raise
         except Exception:  # Pillow's way to say that it does not know this kind, either
             raise _unknown(page) from None
+
+
+def _check_coded_sizes(page: Any, data: bytes, *, max_pixels: int) -> None:
+    """Raises TooManyPixels where a strip or tile is a JPEG, JPEG 2000 or PNG that is larger than any picture may be.
+
+    Its decoder makes room for what its own header says, whatever the page's tags say.
+    """
+    for start in page.dataoffsets if int(page.compression) in _WITH_HEADERS else ():
+        head = data[start : start + _HEADER_BYTES]
+        frame = frame_of(head)
+        found = _CODED_SIZE.search(head)
+        size = [int.from_bytes(number, "big") for number in found.groups() if number is not None] if found is not None else []
+        if frame is not None:
+            size = [frame.width, frame.height]
+        if len(size) == 2 and min(size) > 0:
+            check_size(*size, max_pixels=max_pixels)
 
 
 class _UnknownKind(Undecodable):
