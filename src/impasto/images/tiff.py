@@ -1,19 +1,12 @@
-"""TIFF: which of its pages is the picture, and its pixels in whatever way they are stored.
+"""TIFF: the pixels of its picture, in whatever way they are stored; which page that is, `tiff_pages` knows.
 
-A TIFF is a chain of pages, each a directory of tags (TIFF 6.0); a page may have pages of its own (SubIFDs, TIFF Technical
-Note 1).  Cameras, scanners and editors put previews and masks among them, and mark them by NewSubfileType (bit 0, bit 2) or
-the older SubfileType (2).  The picture is the largest page that is neither, the first of equally large ones.
-
-Raw files of most cameras are TIFFs, too, whose ordinary pages are all previews: what the sensor saw is a mosaic, or coded
-by the maker's own method.  They are refused by name, since developing them is a photographer's decision.
+tifffile decodes nearly everything, and says so where it does not; then Pillow is asked, and what neither decodes is named.
 """
 
 from __future__ import annotations
 
 import io
 import re
-import struct
-from itertools import islice
 from typing import Any, Final
 
 import numpy as np
@@ -23,24 +16,13 @@ from impasto.images.color import array_to_srgb
 from impasto.images.color_space import ColorSpace, color_space_of
 from impasto.images.exif import Exif, valid_orientation
 from impasto.images.jpeg import frame_of
-from impasto.images.kinds import RAW
 from impasto.images.pillow import from_pillow
 from impasto.images.profile import Channels
 from impasto.images.raster import Raster, TooManyPixels, Undecodable, check_size, turned, usable_dpi
 from impasto.images.samples import full_scale, raster_of
+from impasto.images.tiff_pages import picture_page
 
-_MOST_PAGES: Final = 64
 _MOST_CHANNELS: Final = 64
-_PREVIEW, _MASK = 1, 4
-_OLD_PREVIEW: Final = 2
-
-_SENSOR: Final = {32803, 34892}
-"""PhotometricInterpretation of a mosaic of colours (CFA), and of linear raw data."""
-
-_MAKERS_CODINGS: Final = {32767, 32769, 32770, 32772, 34713, 65000, 65535}
-"""Compressions of Sony, Epson, Samsung, Nikon, Kodak and Pentax, for raw data alone."""
-
-_DNG_VERSION: Final = 50706
 _JPEG: Final = {6, 7}
 """Compressions whose decoder makes RGB of YCbCr."""
 
@@ -63,10 +45,6 @@ _CHANNELS: Final[dict[str, tuple[Channels, int]]] = {
 }
 
 
-_Placed = tuple[Any, int | None]
-"""A page, and its place in the chain; None for a page of a page."""
-
-
 def from_tiff(data: bytes, *, max_pixels: int) -> Raster:
     """Return the picture in a TIFF of any depth.
 
@@ -78,14 +56,7 @@ def from_tiff(data: bytes, *, max_pixels: int) -> Raster:
     import tifffile
 
     with tifffile.TiffFile(io.BytesIO(data)) as file:
-        pages, whole = _pages(file, data)
-        if not pages:
-            raise Undecodable("damaged or incomplete (it has no pages); copy or download it again")
-        if any(_is_raw(page) for page, _ in pages):
-            raise Undecodable(RAW)
-        page, at = _picture(pages)
-        if not whole and _role(page) & _PREVIEW:
-            raise Undecodable("damaged or incomplete (only a preview is left of it); copy or download it again")
+        page, at = picture_page(file, data)
         check_size(page.imagewidth, page.imagelength, max_pixels=max_pixels)
         if page.is_tiled:
             check_size(page.tilewidth, page.tilelength, max_pixels=max_pixels)
@@ -129,60 +100,6 @@ def _by_pillow(data: bytes, at: int, space: ColorSpace, max_pixels: int) -> Rast
     with Image.open(io.BytesIO(data), formats=["TIFF"]) as image:
         image.seek(at)
         return from_pillow(image, max_pixels=max_pixels, space=space)
-
-
-def _pages(file: Any, data: bytes) -> tuple[list[_Placed], bool]:
-    """The pages up to the first that is damaged, the pages of pages among them, and whether all could be read."""
-    found: list[_Placed] = []
-    pages, whole, last = islice(file.pages, _MOST_PAGES), True, None
-    for at in range(_MOST_PAGES):
-        try:
-            last = next(pages)
-        except StopIteration:
-            break
-        except Exception:
-            if at == 0:
-                raise
-            return found, False
-        found.append((last, at))
-        try:
-            inner = [(page, None) for page in islice(last.pages or (), _MOST_PAGES)]
-        except Exception:  # what a damaged page of a page shows nobody can say
-            inner = []
-        whole = whole and len(inner) >= min(len(last.subifds or ()), _MOST_PAGES)
-        found += inner
-    # tifffile ends the chain without a word where a link leads out of the file.
-    return found, whole and (last is None or len(found) >= _MOST_PAGES or not _has_next(file, last, data))
-
-
-def _has_next(file: Any, page: Any, data: bytes) -> bool:
-    """Whether the link behind a page's tags leads anywhere: a count of tags, the tags, a place or 0 (TIFF 6.0, section 2)."""
-    count, tag_bytes, link = ("Q", 20, "Q") if file.is_bigtiff else ("H", 12, "I")
-    at = page.offset + struct.calcsize(count)
-    try:
-        at += tag_bytes * int(struct.unpack_from(file.byteorder + count, data, page.offset)[0])
-        return bool(struct.unpack_from(file.byteorder + link, data, at)[0])
-    except struct.error:
-        return False
-
-
-def _is_raw(page: Any) -> bool:
-    version = page.tags.valueof(_DNG_VERSION)
-    return version is not None or int(page.photometric) in _SENSOR or int(page.compression) in _MAKERS_CODINGS
-
-
-def _picture(pages: list[_Placed]) -> _Placed:
-    pictures = [one for one in pages if not _role(one[0]) & _MASK] or pages
-    full = [one for one in pictures if not _role(one[0]) & _PREVIEW] or pictures
-    return max(full, key=lambda one: one[0].imagewidth * one[0].imagelength)
-
-
-def _role(page: Any) -> int:
-    """NewSubfileType, in whichever tag it is said."""
-    said = page.tags.valueof(254, None)
-    if isinstance(said, int):
-        return int(said)
-    return _PREVIEW if page.tags.valueof(255, None) == _OLD_PREVIEW else 0
 
 
 def _from_page(page: Any, space: ColorSpace) -> Raster:
