@@ -426,6 +426,14 @@ def test_a_network_made_in_inference_mode_gives_gradients(weights: Any) -> None:
     assert rgb.grad is not None and float(rgb.grad.abs().max()) > 0
 
 
+def test_a_network_loaded_in_inference_mode_on_another_default_device_gives_gradients() -> None:
+    with torch.inference_mode(), torch.device("meta"):
+        vgg = impasto.vgg.load("vgg19", dtype=torch.float64)
+    rgb = torch.rand(1, 3, 32, 32, dtype=torch.float64, requires_grad=True)
+    vgg.features(rgb, ["conv1_2"])["conv1_2"].sum().backward()
+    assert rgb.grad is not None and float(rgb.grad.abs().max()) > 0
+
+
 @pytest.mark.parametrize("mode", ["autocast", "autocast to float16", "default bfloat16", "device meta", "matrix products medium"])
 def test_losses_are_the_same_in_each_mode(mode: str) -> None:
     generator = torch.Generator().manual_seed(0)

@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import multiprocessing.context
 import os
 import threading
 import time
+import warnings
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, Final
@@ -140,8 +142,9 @@ class _Process:
     """
 
     def __init__(self) -> None:
-        # A process that was forked before this file was loaded is known by the library that started it.
-        self.forked = multiprocessing.parent_process() is not None
+        # A process that was forked before this file was loaded is known by the class that started it.
+        kinds = (getattr(multiprocessing.context, name, None) for name in ("ForkProcess", "ForkServerProcess"))
+        self.forked = isinstance(multiprocessing.current_process(), tuple(kind for kind in kinds if kind is not None))
         self._works: bool | None = None
 
     def after_fork(self) -> None:
@@ -166,7 +169,9 @@ class _Process:
 
 def _threads_work() -> bool:
     """Let a forked child compute on several threads: True if it ends."""
-    child = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # that to fork beside threads may hang, which is asked here
+        child = os.fork()
     if child == 0:
         try:
             torch.ones(_PROBE_NUMBERS, dtype=torch.float32, device="cpu").add_(1)

@@ -43,11 +43,13 @@ class Result:
     manifest: Mapping[str, Any]
 
     @property
+    @own_torch_modes()
     def rgb(self) -> Tensor:
         """The picture, float32 [3, H, W], sRGB-encoded, 0..1."""
         return self.picture.detach().clone()
 
     @property
+    @own_torch_modes()
     def alpha(self) -> Tensor | None:
         """The photograph's alpha, float32 [H, W], 0..1, or None where that has none."""
         return None if self.opacity is None else self.opacity.detach().clone()
@@ -121,6 +123,7 @@ class Result:
             manifests.forget(beside)
         return written
 
+    @own_torch_modes()
     def _repr_png_(self) -> bytes:
         """A notebook shows this."""
         return encode(self.picture, ".png", alpha=self.opacity)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from impasto.torch_modes import own_torch_modes
+
 
 @dataclass(frozen=True)
 class Step:
@@ -30,6 +32,7 @@ class Step:
     """What the run itself goes on from, so it must not be written to; `rgb` is a copy."""
 
     @property
+    @own_torch_modes()
     def rgb(self) -> Tensor:
         """The picture evaluated, [1, 3, H, W], sRGB-encoded, at the level's size; pixels may leave 0..1 where bounds are free.
 

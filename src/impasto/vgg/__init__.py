@@ -7,6 +7,7 @@ from typing import Literal
 
 import torch
 
+from impasto.torch_modes import own_torch_modes
 from impasto.vgg import weights as _weights
 from impasto.vgg.architecture import ARCHITECTURES, VGG16, VGG19, Architecture
 from impasto.vgg.features import Vgg
@@ -14,6 +15,7 @@ from impasto.vgg.features import Vgg
 __all__ = ["ARCHITECTURES", "VGG16", "VGG19", "Architecture", "Vgg", "load"]
 
 
+@own_torch_modes()
 def load(
     name: str | os.PathLike[str] = "vgg19",
     *,
@@ -22,7 +24,7 @@ def load(
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> Vgg:
-    """The network of that name (embedded `vgg19`, or an imported one), or of a weights file in any known form.
+    """Return the network of that name (embedded `vgg19`, or an imported one), or of a weights file in any known form.
 
     Raises WeightsError when the file is not what it should be.
     """
