@@ -82,3 +82,12 @@ def test_a_users_own_choice_for_numpy_is_kept(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "3")
     fit_threads()
     assert os.environ["OPENBLAS_NUM_THREADS"] == "3"
+
+
+def test_a_command_that_needs_more_threads_than_there_are_says_which_limit_to_raise(
+    impasto: Command, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Few(monkeypatch, 0)
+    ended = impasto("batch", "photo.png", "paint.png", "-o", "out")
+    assert ended.code == 1 and ended.err.startswith("impasto: this system lets no more threads be started; raise the limit")
+    assert ended.err.count("\n") == 1

@@ -135,6 +135,9 @@ def _unexpected(error: Exception) -> int:
         return _failed(error, f"there is not enough memory for this size ({text}); choose a smaller --size or --lbfgs-history", 1)
     if isinstance(error, OSError):
         return _failed(error, f"{error.filename or 'a file'} cannot be used: {error.strerror or text}", 2)
+    if "can't start new thread" in text:
+        limits = "the limit of processes (ulimit -u, --pids-limit of a container)"
+        return _failed(error, f"this system lets no more threads be started; raise {limits}, or end other programs", 1)
     return _failed(
         error,
         f"something unexpected went wrong ({type(error).__name__}: {text}); "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -35,7 +36,7 @@ class WorkerProcess:
             environment: All of its environment.
 
         Raises:
-            OSError: There is no memory or no process left for it.
+            OSError: There is no memory, no process or no thread left for it.
         """
         # Without the working folder on its path (-P): a file random.py there would be taken for Python's own.
         # Not in our group: Ctrl-C is ours to take, and the worker's to be told of by a signal.
@@ -55,8 +56,15 @@ class WorkerProcess:
             threading.Thread(target=read, args=(stream,), daemon=True)
             for read, stream in ((self._await_ready, self._process.stdout), (self._pass_on, self._process.stderr))
         ]
-        for reader in self._readers:
-            reader.start()
+        try:
+            for reader in self._readers:
+                reader.start()
+        except RuntimeError as error:  # no thread can be started: without readers the worker would wait for them
+            self._process.kill()
+            self._process.wait()
+            for stream in filter(None, (self._process.stdout, self._process.stderr)):
+                stream.close()
+            raise BlockingIOError(errno.EAGAIN, str(error)) from None
 
     @property
     def ready(self) -> bool:
