@@ -164,7 +164,7 @@ def test_the_photographs_colours_come_back_where_the_colour_mask_is_white() -> N
         ({"style_masks": [HALF, HALF]}, "expected a style mask, or None, for each of 1 styles, got 2"),
         ({"style_strokes": ("fine", "coarse")}, "style_strokes: expected one for all, or one for each of 1 styles, got 2"),
         ({"style_pull": (1.0, 2.0, 3.0)}, "style_pull: expected one for all, or one for each of 1 styles, got 3"),
-        ({"style_masks": [HALF * 0]}, "the style mask picture is black, so it leaves nothing to be painted"),
+        ({"style_masks": [HALF * 0]}, "the style mask picture is black, so it leaves nothing of the style picture"),
     ],
 )
 def test_what_does_not_go_together_is_said_in_one_line(more: dict[str, Any], message: str) -> None:
