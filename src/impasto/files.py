@@ -38,6 +38,7 @@ _HINTS = {
     errno.ENAMETOOLONG: "the name is too long; choose a shorter one",
     errno.ENOTDIR: "a part of the path is a file, not a folder; choose another place",
     errno.ENOENT: "the folder does not exist and cannot be made; choose another place",
+    errno.ELOOP: "it is a link that leads back to itself; remove it, or choose another name",
     errno.EISDIR: "it is a folder; give a file's name",
     errno.EIO: "the disk does not answer (input/output error); choose another place",
     errno.EILSEQ: "the file system does not take this name; choose another one",
@@ -94,7 +95,10 @@ def check_place(path: Path) -> None:
         raise OutputError(
             f"the name is too long for what is written beside it: {shown(path.name[:40])}…; choose a shorter one", path=path
         )
-    place = _behind_links(path)
+    try:
+        place = _behind_links(path)
+    except OSError as error:
+        raise output_error(path, error) from None
     make_folder(place.parent)
     try:
         if path.is_dir():
@@ -107,17 +111,25 @@ def check_place(path: Path) -> None:
 
 
 def _behind_links(path: Path) -> Path:
-    """Return the file behind a symbolic link, which is the one that is replaced; the link stays."""
-    try:
-        return path.resolve() if path.is_symlink() else path
-    except (OSError, RuntimeError):  # a loop
+    """Return the file behind a symbolic link, which is the one that is replaced; the link stays.  Raises OSError for a loop."""
+    if not path.is_symlink():
         return path
+    try:
+        return path.resolve()
+    except RuntimeError:
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from None
 
 
 def _refuse_protected(path: Path) -> None:
-    """Raise OutputError for a file that its owner protected: a folder that may be written to would let it be replaced."""
+    """Raise OutputError for what must not be replaced: a file that its owner protected, a pipe or a device.
+
+    A folder that may be written to would let all of them be replaced.
+    """
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        if stat.S_IMODE(path.stat().st_mode) & 0o222 == 0:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise OutputError(f"{shown(path)} is a pipe or a device, not a file; choose another name", path=path)
+        if stat.S_IMODE(mode) & 0o222 == 0:
             raise OutputError(f"{shown(path)} is write-protected; change its permissions, or choose another name", path=path)
 
 

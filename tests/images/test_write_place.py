@@ -250,3 +250,15 @@ def test_a_protected_file_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="write-protected"):
         write(tmp_path / "cat.png", RGB, overwrite=True)
     assert (tmp_path / "cat.png").read_bytes() == b"precious"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links and pipes of POSIX")
+def test_loops_pipes_and_devices_are_refused_before_any_work(tmp_path: Path) -> None:
+    (tmp_path / "loop.png").symlink_to("loop.png")
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "device.png").symlink_to("/dev/null")
+    for name, words in (("loop.png", "leads back"), ("pipe.png", "a pipe or a device"), ("device.png", "a pipe or a device")):
+        for act in (lambda path: check_target(path, overwrite=True), lambda path: write(path, RGB, overwrite=True)):
+            with pytest.raises(OutputError, match=words):
+                act(tmp_path / name)
+    assert names(tmp_path) == ["device.png", "loop.png", "pipe.png"]

@@ -22,3 +22,10 @@ def test_a_user_without_home_has_no_folders(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setattr(platformdirs, name, no_home)
     monkeypatch.setattr(Path, "home", no_home)
     assert (data_folder(), cache_folder(), home_folder()) == (None, None, None)
+
+
+def test_a_tilde_that_no_shell_expanded_is_the_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.setenv("IMPASTO_DATA", "~/impasto")
+    assert data_folder() == tmp_path / "impasto"

@@ -27,7 +27,11 @@ def home_folder() -> Path | None:
 def _folder(variable: str, kind: str) -> Path | None:
     given = os.environ.get(variable, "")
     if given != "":
-        return Path(given)
+        path = Path(given)
+        try:
+            return path.expanduser()  # a service manager hands on `~/impasto` as it is written
+        except RuntimeError:
+            return path
     import platformdirs
 
     try:
