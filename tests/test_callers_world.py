@@ -77,6 +77,17 @@ def onednn(operation: Any) -> Callable[[], Any]:
     return lambda: until_here(lambda value: setattr(operation, "fp32_precision", value), "bf16", operation.fp32_precision)
 
 
+@contextlib.contextmanager
+def products_set_in_two_ways() -> Iterator[None]:
+    """PyTorch refuses to read what was set so."""
+    with matrix_products("medium")(), until_here(set_onednn, "ieee", "bf16"):
+        yield
+
+
+def set_onednn(precision: str) -> None:
+    torch.backends.mkldnn.matmul.fp32_precision = precision  # type: ignore[attr-defined]
+
+
 def numpy_errors() -> Any:
     return np.errstate(all="raise")
 
@@ -103,6 +114,7 @@ MODES: dict[str, Callable[[], Any]] = {
     "matrix products high": matrix_products("high"),
     "matrix products of oneDNN": onednn(torch.backends.mkldnn.matmul),
     "convolutions of oneDNN": onednn(torch.backends.mkldnn.conv),
+    "matrix products in two ways": products_set_in_two_ways,
     "anomaly": lambda: torch.autograd.set_detect_anomaly(True),
     "NumPy raises": numpy_errors,
     "warnings are errors": warnings_as_errors,

@@ -114,20 +114,27 @@ def _full_products() -> Iterator[None]:
     with contextlib.ExitStack() as settings:
         if torch.is_anomaly_enabled():
             settings.enter_context(torch.autograd.set_detect_anomaly(mode=False))
+        backends = torch.backends
+        operations = (backends.cuda.matmul, backends.mkldnn.matmul, backends.mkldnn.conv)  # type: ignore[attr-defined]
+        for operation in operations:
+            settings.callback(_round, operation, operation.fp32_precision)
         try:
             before = torch.get_float32_matmul_precision()
         except RuntimeError:  # older and newer ways to say it were mixed, which PyTorch refuses to read
             before = "highest"
-        if before != "highest":
+        if before != "highest":  # the older way, which sets the newer ones as well; they are set back after it
             torch.set_float32_matmul_precision("highest")
             settings.callback(torch.set_float32_matmul_precision, before)
-        backends = torch.backends
-        for operation in (backends.cuda.matmul, backends.mkldnn.matmul, backends.mkldnn.conv):  # type: ignore[attr-defined]
-            rounded = operation.fp32_precision
-            if rounded not in {"none", "ieee"}:
+        for operation in operations:
+            if operation.fp32_precision not in {"none", "ieee"}:
                 operation.fp32_precision = "ieee"
-                settings.callback(setattr, operation, "fp32_precision", rounded)
         yield
+
+
+def _round(operation: Any, precision: str) -> None:
+    """Let an operation of PyTorch round float32 as it did."""
+    if operation.fp32_precision != precision:
+        operation.fp32_precision = precision
 
 
 _products = Shared()

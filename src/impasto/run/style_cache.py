@@ -63,7 +63,6 @@ def _key(vgg: Vgg, style: Tensor, layers: Sequence[str], survey: Survey, kind: K
             torch.__version__,
             describe_device(vgg.device),
             torch.backends.cpu.get_cpu_capability(),
-            torch.get_float32_matmul_precision(),
         ],
     }
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
