@@ -27,6 +27,7 @@ from impasto.errors import (
     PeerLost,
     Unavailable,
 )
+from impasto.files import file_clock
 from impasto.jobs.request import Request
 from impasto.jobs.store import Folder, Missing, Store, file_key, job_key
 from impasto.jobs.telling import Telling
@@ -116,12 +117,14 @@ class Painter:
                 self._store.remove(job_key(job, name))
 
     def sweep(self) -> None:
-        """Removes what killed workers left half-written, an hour ago or more."""
+        """Remove what killed workers left half-written, an hour ago or more by the clock of the folder's own disk."""
         if isinstance(self._store, Folder):
             place = Path(self._store.url) / "temporary"
-            for left in place.iterdir() if place.is_dir() else ():
+            left_over = list(place.iterdir()) if place.is_dir() else []
+            now = file_clock(place) if left_over else None
+            for left in left_over:
                 with contextlib.suppress(OSError):
-                    if time.time() - left.stat().st_mtime > _LEFT_S:
+                    if now is not None and now - left.stat().st_mtime > _LEFT_S:
                         shutil.rmtree(left)
 
     def put_away(self, job: str, request: Request, *, mine: bool) -> dict[str, Any]:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import logging
 import os
 import re
-import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
 from impasto.errors import OutputError
+from impasto.files import file_clock
 from impasto.jobs.queue import Queue
 from impasto.jobs.store import Folder
 
@@ -23,13 +23,24 @@ log = logging.getLogger("impasto.jobs")
 
 
 def sweep(queue: Queue, *, unused_s: float, but: Collection[str] = ()) -> Iterator[str]:
-    """Removes inputs that no job names and nobody used for so many seconds, but some; their hashes, each when it is gone.
+    """Remove inputs that no job names and nobody used for `unused_s` seconds; yield the hash of each when it is gone.
 
-    Raises Unavailable or OutputError.
+    Args:
+        queue: The jobs, and the store of their inputs.
+        unused_s: Seconds by the clock of the folder's own disk.
+        but: Hashes of inputs that stay.
+
+    Raises:
+        Unavailable: The queue does not answer.
+        OutputError: An input cannot be looked at.
     """
     if not isinstance(queue.store, Folder) or not queue.alone:
         return
-    folder, until = Path(queue.store.url) / "files", time.time() - unused_s
+    folder = Path(queue.store.url) / "files"
+    now = file_clock(folder)
+    if now is None:  # nothing was ever sent, or nothing can be removed
+        return
+    until = now - unused_s
     _put_back(folder)
     old = [path for path in _inputs(folder) if (used := _used(path)) is not None and used < until]
     if not old:

@@ -74,7 +74,7 @@ class Estimates:
     def _run(self, asked: bytes) -> tuple[bytes, bytes]:
         """What the process says, and its log.  Raises TimeoutExpired, after which it has ended."""
         with subprocess.Popen(
-            [sys.executable, "-m", "impasto.server.estimate_process"],
+            [sys.executable, "-P", "-m", "impasto.server.estimate_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

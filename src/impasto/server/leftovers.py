@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from impasto.files import file_clock
 from impasto.jobs import Queue
 from impasto.jobs.store import Folder
 
@@ -24,9 +24,12 @@ def sweep_leftovers(queue: Queue) -> None:
     if not isinstance(queue.store, Folder):
         return
     folder = Path(queue.store.url)
+    now = file_clock(folder)
+    if now is None:
+        return
     for left in (*_of_files(folder), *_of_results(folder), *(folder / "temporary").glob("*")):
         with contextlib.suppress(OSError):  # what is in the way of one need not hold up the others
-            if time.time() - left.lstat().st_mtime > _LEFT_S:
+            if now - left.lstat().st_mtime > _LEFT_S:
                 shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
 
 

@@ -117,7 +117,7 @@ class Pictures:
         if self._closed:
             raise Unavailable("the server is ending; try again in a moment")
         process = subprocess.Popen(
-            [sys.executable, "-m", "impasto.server.pictures_process", str(self._memory_bytes)],
+            [sys.executable, "-P", "-m", "impasto.server.pictures_process", str(self._memory_bytes)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
