@@ -11,7 +11,6 @@ from tests.samples import painting, photo
 
 import impasto
 
-pytestmark = pytest.mark.xdist_group("quality")  # one picture for all
 GOLDEN = Path(__file__).parent / "golden.png"
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -15,8 +15,6 @@ from tests.evaluate.sharded_cases import COUNTS, EVALUATIONS_OF, SEARCHES, One, 
 
 from impasto.evaluate.sharded import divide
 
-pytestmark = pytest.mark.xdist_group("sharded")  # one set of processes for all
-
 
 @pytest.fixture(scope="module")
 def computed(tmp_path_factory: pytest.TempPathFactory) -> dict[int, list[Results]]:

@@ -12,8 +12,6 @@ import torch
 from tests.evaluate.processes import ended, start
 from tests.run.sharded_run import STOP_AFTER, VALUES, finish, make, resume
 
-pytestmark = pytest.mark.xdist_group("sharded run")  # one set of processes for all
-
 
 class Found(NamedTuple):
     folder: Path
