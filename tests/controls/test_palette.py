@@ -9,7 +9,7 @@ from tests.samples import painting, photo
 from torch import Tensor
 
 from impasto.controls.palette import grey, matching, matching_lightness, recolored, with_chroma_of
-from impasto.images.oklab import to_oklab, to_srgb
+from impasto.images.colors.oklab import to_oklab, to_srgb
 
 
 def soft(array: object) -> Tensor:

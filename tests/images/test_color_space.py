@@ -32,11 +32,11 @@ from tests.images.stated_files import (
     webp,
 )
 
-from impasto.images.color_space import SRGB, ColorSpace, color_space_of
-from impasto.images.containers.bmff import bits_per_channel
-from impasto.images.primaries import ADOBE_RGB, BT709, BY_CICP, DISPLAY_P3, Primaries
-from impasto.images.profile import srgb_profile
-from impasto.images.transfer import Powers
+from impasto.images.colors.color_space import SRGB, ColorSpace, color_space_of
+from impasto.images.colors.containers.bmff import bits_per_channel
+from impasto.images.colors.primaries import ADOBE_RGB, BT709, BY_CICP, DISPLAY_P3, Primaries
+from impasto.images.colors.profile import srgb_profile
+from impasto.images.colors.transfer import Powers
 
 PIXEL = (180, 120, 90)
 ICC = srgb_profile()

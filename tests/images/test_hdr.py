@@ -15,10 +15,10 @@ from tests.images.stated_files import cicp, iccp, png
 from tests.images.test_read_stated_color import avif, color, heic
 
 from impasto.images import read
-from impasto.images.color import array_to_srgb
-from impasto.images.color_space import ColorSpace
-from impasto.images.primaries import BT709, BT2020, DISPLAY_P3
-from impasto.images.profile import srgb_profile
+from impasto.images.colors.color_space import ColorSpace
+from impasto.images.colors.primaries import BT709, BT2020, DISPLAY_P3
+from impasto.images.colors.profile import srgb_profile
+from impasto.images.colors.to_srgb import array_to_srgb
 
 PQ_WHITE = 0.58069
 PQ_1000 = 0.75183

@@ -11,7 +11,7 @@ import tifffile
 from PIL import Image, ImageCms
 
 from impasto.images import read
-from impasto.images.profile import srgb_profile
+from impasto.images.colors.profile import srgb_profile
 
 
 def red_green_swapped() -> bytes:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from impasto.errors import UnreadableImage
 from impasto.images import Picture, read
-from impasto.images.profile import srgb_profile
+from impasto.images.colors.profile import srgb_profile
 
 RANDOM = np.random.default_rng(2)
 

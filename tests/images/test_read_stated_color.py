@@ -41,7 +41,7 @@ from tests.images.stated_files import (
 from tests.images.test_read_color import red_green_swapped
 
 from impasto.images import bands, read
-from impasto.images.profile import srgb_profile
+from impasto.images.colors.profile import srgb_profile
 
 STORED = (180, 120, 90)
 DEEP = tuple(value * 257 for value in STORED)

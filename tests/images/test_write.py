@@ -13,7 +13,7 @@ from PIL import Image
 
 from impasto.errors import OutputError, UnreadableImage
 from impasto.images import FORMATS, encode, read, read_manifest, to_pil, write
-from impasto.images.profile import srgb_profile
+from impasto.images.colors.profile import srgb_profile
 
 RGB = torch.rand(3, 24, 32, generator=torch.Generator().manual_seed(0))
 ALPHA = torch.linspace(0.05, 0.95, 24 * 32).reshape(24, 32)

@@ -12,7 +12,7 @@ from tests.odd.by_hand import by_pillow, segment
 
 from impasto.errors import ImageTooLarge, UnreadableImage
 from impasto.images import read
-from impasto.images.jpeg import frame_of, pixels_only
+from impasto.images.formats.jpeg import frame_of, pixels_only
 
 RANDOM = np.random.default_rng(13)
 SMOOTH = np.add.outer(np.arange(40), np.arange(56) * 2)[..., None] + np.array([10, 60, 90])

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from impasto.errors import ImageTooSmall
 from impasto.images import Picture, read
-from impasto.images.oklab import to_oklab
+from impasto.images.colors.oklab import to_oklab
 from impasto.quality import Scores, score
 from impasto.quality.colors import color_distance
 from impasto.quality.defects import border, noise

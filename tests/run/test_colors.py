@@ -12,7 +12,7 @@ from PIL import Image
 from tests.samples import painting, photo, tiny_weights
 
 from impasto.images import read
-from impasto.images.oklab import to_oklab
+from impasto.images.colors.oklab import to_oklab
 from impasto.presets import resolve
 from impasto.run import Run, gather
 from impasto.run.result import result_of

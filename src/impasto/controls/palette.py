@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from impasto.images.bands import bands
-from impasto.images.oklab import to_oklab, to_srgb
+from impasto.images.colors.oklab import to_oklab, to_srgb
 
 _LEAST: Final = 0.01
 """Standard deviation, in Oklab, that every picture is taken to have at least: a grey one has no colours to be spread."""

@@ -14,15 +14,15 @@ from typing import Final
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from impasto.images.color_space import color_space_of
-from impasto.images.heif import from_avif, from_heif
-from impasto.images.jpeg import from_jpeg
-from impasto.images.kinds import RAW, is_raw, seeming
-from impasto.images.pillow import from_pillow
-from impasto.images.png import from_png
+from impasto.images.colors.color_space import color_space_of
+from impasto.images.formats.heif import from_avif, from_heif
+from impasto.images.formats.jpeg import from_jpeg
+from impasto.images.formats.kinds import RAW, is_raw, seeming
+from impasto.images.formats.pillow import from_pillow
+from impasto.images.formats.png import from_png
+from impasto.images.formats.tiff import from_tiff
+from impasto.images.formats.webp import from_webp
 from impasto.images.raster import NPY_MAGIC, Raster, TooManyPixels, Undecodable, from_npy
-from impasto.images.tiff import from_tiff
-from impasto.images.webp import from_webp
 
 _LOGS: Final = ("tifffile", "PIL.TiffImagePlugin", "PIL.PngImagePlugin", "PIL.Image", "PIL.ImageFile")
 _ALONE: Final = threading.Lock()

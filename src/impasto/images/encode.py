@@ -14,8 +14,8 @@ from torch import Tensor
 
 from impasto.errors import OutputError
 from impasto.images.bands import bands
+from impasto.images.colors.profile import srgb_profile
 from impasto.images.embed import exif_with, png_with
-from impasto.images.profile import srgb_profile
 
 Bits = Literal[8, 16]
 

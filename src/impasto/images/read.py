@@ -15,8 +15,8 @@ from impasto.errors import ImageTooLarge, UnreadableImage
 from impasto.files import expanded
 from impasto.images.bands import bands
 from impasto.images.decode import decode, guarded
+from impasto.images.formats.pillow import from_pillow
 from impasto.images.picture import Picture
-from impasto.images.pillow import from_pillow
 from impasto.images.raster import Raster, TooManyPixels, Undecodable, from_array, kept_in, to_npy
 from impasto.images.sources import STANDARD_INPUT, in_file, in_open_file, in_standard_input, name_of
 from impasto.storage.listing import on_disk

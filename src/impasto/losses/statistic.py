@@ -1,6 +1,6 @@
 """The one contract: a term measures features into a statistic that adds over pixels, and scores the merged statistic.
 
-One picture, many tiles, many processes, several styles and masks are one code path with different ways to add (DESIGN.md 3).
+One picture, many tiles, many processes, several styles and masks are one code path with different ways to add.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from impasto.images.oklab import to_oklab
+from impasto.images.colors.oklab import to_oklab
 from impasto.losses.sliced import resampled
 
 _DIRECTIONS: Final = 64

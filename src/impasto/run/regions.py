@@ -14,7 +14,7 @@ from impasto.controls.clusters import clusters
 from impasto.controls.edges import guided, sharpened, softened
 from impasto.errors import ImageTooSmall, InvalidSettings
 from impasto.images import Picture, fit
-from impasto.images.oklab import to_oklab
+from impasto.images.colors.oklab import to_oklab
 from impasto.vgg import Vgg
 
 By = Literal["features", "colors"]

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Final
 
-from impasto.images.containers.statements import Cicp, Point, Statements, points
+from impasto.images.colors.containers.statements import Cicp, Point, Statements, points
 
 _MOST_PROFILE_BYTES: Final = 2**24
 _BEFORE_THE_PIXELS: Final = {b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from impasto.images.containers.statements import Statements
+from impasto.images.colors.containers.statements import Statements
 
 _PROFILE: Final = b"\x21\xff\x0bICCRGBG1012"
 

@@ -6,9 +6,9 @@ import numpy as np
 from PIL import Image
 
 from impasto.images.bands import bands
-from impasto.images.color import array_to_srgb, image_to_srgb, seen_whole
-from impasto.images.color_space import ColorSpace, color_space_of_image
-from impasto.images.exif import Exif, exif_of_image
+from impasto.images.colors.color_space import ColorSpace, color_space_of_image
+from impasto.images.colors.to_srgb import array_to_srgb, image_to_srgb, seen_whole
+from impasto.images.formats.exif import Exif, exif_of_image
 from impasto.images.raster import Raster, Undecodable, check_size, to_be_turned, turned, unit_floats
 
 

@@ -15,11 +15,11 @@ from typing import Any, Final
 
 from PIL import Image
 
-from impasto.images import primaries, transfer
-from impasto.images.containers import bmff, bmp, exif, gif, jpeg, png, tiff, webp
-from impasto.images.containers.statements import Cicp, Statements, points
-from impasto.images.primaries import ADOBE_RGB, BT709, Primaries
-from impasto.images.transfer import Powers, Tables, Transfer, is_hdr
+from impasto.images.colors import primaries, transfer
+from impasto.images.colors.containers import bmff, bmp, exif, gif, jpeg, png, tiff, webp
+from impasto.images.colors.containers.statements import Cicp, Statements, points
+from impasto.images.colors.primaries import ADOBE_RGB, BT709, Primaries
+from impasto.images.colors.transfer import Powers, Tables, Transfer, is_hdr
 
 _ADOBE_POWER: Final = 563 / 256
 """Adobe RGB (1998) color image encoding, 4.3.1.2."""

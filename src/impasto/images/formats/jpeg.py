@@ -15,11 +15,11 @@ from typing import Final, NamedTuple
 import numpy as np
 from PIL import Image, ImageChops
 
-from impasto.images.color_space import color_space_of
-from impasto.images.exif import exif_in
-from impasto.images.pillow import from_pillow
+from impasto.images.colors.color_space import color_space_of
+from impasto.images.formats.exif import exif_in
+from impasto.images.formats.pillow import from_pillow
+from impasto.images.formats.samples import full_scale, raster_of
 from impasto.images.raster import Raster, TooManyPixels, Undecodable, check_size
-from impasto.images.samples import full_scale, raster_of
 
 _END: Final = b"\xff\xd9"
 _FRAMES: Final = {

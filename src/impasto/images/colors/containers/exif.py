@@ -8,7 +8,7 @@ from typing import Any, Final
 from PIL import Image
 from PIL.ExifTags import IFD, Base, Interop
 
-from impasto.images.containers.statements import Point, Statements, points
+from impasto.images.colors.containers.statements import Point, Statements, points
 
 _SRGB: Final = 1
 _ADOBE_RGB: Final = 2

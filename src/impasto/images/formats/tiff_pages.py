@@ -14,7 +14,7 @@ import struct
 from itertools import islice
 from typing import Any, Final
 
-from impasto.images.kinds import RAW
+from impasto.images.formats.kinds import RAW
 from impasto.images.raster import Undecodable
 
 _MOST_PAGES: Final = 64

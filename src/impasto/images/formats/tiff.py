@@ -12,15 +12,15 @@ from typing import Any, Final
 import numpy as np
 from PIL import Image
 
-from impasto.images.color import array_to_srgb
-from impasto.images.color_space import ColorSpace, color_space_of
-from impasto.images.exif import Exif, valid_orientation
-from impasto.images.jpeg import frame_of
-from impasto.images.pillow import from_pillow
-from impasto.images.profile import Channels
+from impasto.images.colors.color_space import ColorSpace, color_space_of
+from impasto.images.colors.profile import Channels
+from impasto.images.colors.to_srgb import array_to_srgb
+from impasto.images.formats.exif import Exif, valid_orientation
+from impasto.images.formats.jpeg import frame_of
+from impasto.images.formats.pillow import from_pillow
+from impasto.images.formats.samples import full_scale, raster_of
+from impasto.images.formats.tiff_pages import picture_page
 from impasto.images.raster import Raster, TooManyPixels, Undecodable, check_size, turned, usable_dpi
-from impasto.images.samples import full_scale, raster_of
-from impasto.images.tiff_pages import picture_page
 
 _MOST_CHANNELS: Final = 64
 _JPEG: Final = {6, 7}

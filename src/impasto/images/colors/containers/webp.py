@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from impasto.images.containers.statements import Statements
+from impasto.images.colors.containers.statements import Statements
 
 
 def statements(data: bytes) -> Statements:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-from impasto.images.containers.statements import Point, Statements, points
+from impasto.images.colors.containers.statements import Point, Statements, points
 
 _HEADER: Final = 14
 _CALIBRATED: Final = 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from impasto.images.containers.statements import Statements
+from impasto.images.colors.containers.statements import Statements
 
 _ICC: Final = b"ICC_PROFILE\0"
 _EXIF: Final = b"Exif\0"

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from impasto.images.containers.statements import Point
+from impasto.images.colors.containers.statements import Point
 
 _D65: Final = (0.3127, 0.3290)
 _C: Final = (0.310, 0.316)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from impasto.images.containers.statements import Cicp, Statements
+from impasto.images.colors.containers.statements import Cicp, Statements
 
 _VIDEO: Final = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
 _SAMPLE_ENTRY_BYTES: Final = 78

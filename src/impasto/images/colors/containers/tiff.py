@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from impasto.images.containers import exif
-from impasto.images.containers.statements import Statements
+from impasto.images.colors.containers import exif
+from impasto.images.colors.containers.statements import Statements
 
 _ICC: Final = 34675
 _BITS: Final = 258

@@ -19,7 +19,7 @@ from typing import Final
 
 import numpy as np
 
-from impasto.images.transfer import HdrCurve
+from impasto.images.colors.transfer import HdrCurve
 
 REFERENCE_WHITE: Final = 203.0
 """cd/m²"""

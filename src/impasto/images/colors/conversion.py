@@ -11,10 +11,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from impasto.images import hdr
-from impasto.images.color_space import ColorSpace
-from impasto.images.primaries import BT709
-from impasto.images.transfer import Powers, Tables, Transfer, channel_to_linear, is_hdr, to_linear, to_srgb
+from impasto.images.colors import hdr
+from impasto.images.colors.color_space import ColorSpace
+from impasto.images.colors.primaries import BT709
+from impasto.images.colors.transfer import Powers, Tables, Transfer, channel_to_linear, is_hdr, to_linear, to_srgb
 
 _PIXELS: Final = 2**17
 """Few enough for the processor's caches; with more it is not faster."""

@@ -14,12 +14,12 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from impasto.images.color_space import color_space_of
-from impasto.images.containers.bmff import bits_per_channel
-from impasto.images.exif import Exif, exif_of_image
-from impasto.images.pillow import from_pillow
+from impasto.images.colors.color_space import color_space_of
+from impasto.images.colors.containers.bmff import bits_per_channel
+from impasto.images.formats.exif import Exif, exif_of_image
+from impasto.images.formats.pillow import from_pillow
+from impasto.images.formats.samples import full_scale, raster_of
 from impasto.images.raster import Raster, TooManyPixels, Undecodable, check_size
-from impasto.images.samples import full_scale, raster_of
 
 _METADATA: Final = re.compile(rb"(infe(?:\x02.{7}|\x03.{9}))(?:Exif|mime)", re.DOTALL)
 """An item's entry up to its type: version, flags, number of 2 or 4 bytes, protection."""

@@ -18,10 +18,10 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from impasto.images.color_space import color_space_of
-from impasto.images.exif import Exif, exif_in
+from impasto.images.colors.color_space import color_space_of
+from impasto.images.formats.exif import Exif, exif_in
+from impasto.images.formats.samples import raster_of
 from impasto.images.raster import Raster, Undecodable, check_size, usable_dpi
-from impasto.images.samples import raster_of
 
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}

@@ -12,10 +12,10 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from impasto.images.color_space import ColorSpace
-from impasto.images.conversion import by_formula, measured_peak, of_type, row_groups, unit
-from impasto.images.profile import Channels, array_through, describes_gray, image_through, is_gray, is_srgb
-from impasto.images.transfer import is_hdr, to_srgb
+from impasto.images.colors.color_space import ColorSpace
+from impasto.images.colors.conversion import by_formula, measured_peak, of_type, row_groups, unit
+from impasto.images.colors.profile import Channels, array_through, describes_gray, image_through, is_gray, is_srgb
+from impasto.images.colors.transfer import is_hdr, to_srgb
 
 
 def seen_whole(space: ColorSpace, pixels: np.ndarray | Image.Image) -> ColorSpace:

@@ -8,8 +8,8 @@ from typing import Final
 
 from PIL import Image
 
-from impasto.images.color_space import color_space_of
-from impasto.images.pillow import from_pillow
+from impasto.images.colors.color_space import color_space_of
+from impasto.images.formats.pillow import from_pillow
 from impasto.images.raster import Raster, TooManyPixels, Undecodable
 
 _PIXELS: Final = {b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF"}
