@@ -61,9 +61,11 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.returncode, err
 
 
-def wait_for(path: Path, seconds: float = 60) -> None:
+def wait_for(path: Path, process: subprocess.Popen[str], seconds: float = 60) -> None:
+    """Wait until a process has written a file; it must not end before."""
     deadline = time.monotonic() + seconds
     while not path.exists():
+        assert process.poll() is None or path.exists(), ended(process)
         assert time.monotonic() < deadline, f"{path} never came"
         time.sleep(0.02)
 
@@ -75,13 +77,13 @@ def pixels(path: Path) -> np.ndarray:
 def test_a_run_that_was_killed_and_interrupted_again_and_again_is_the_undisturbed_one(here: Path) -> None:
     assert ended(stylize(here, "whole.png")) == (0, "")
     killed = stylize(here, "a.png", "--checkpoint-every", "0")
-    wait_for(here / "a-0008.png")
+    wait_for(here / "a-0008.png", killed)
     killed.kill()
     assert ended(killed)[0] == -signal.SIGKILL
     assert not (here / "a.png").exists() and (here / "a.checkpoint").exists()
     for how, step in ((signal.SIGINT, 12), (signal.SIGTERM, 16)):
         run = start(here, "resume", "a.checkpoint", "--quiet")
-        wait_for(here / f"a-{step:04}.png")
+        wait_for(here / f"a-{step:04}.png", run)
         run.send_signal(how)
         code, err = ended(run)
         assert code == 130, err
