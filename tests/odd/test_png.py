@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.odd.by_hand import CHANNELS, DEPTHS, GRAY, PALETTE, PNG_SIGNATURE, RGB, chunk, png
+from tests.odd.by_hand import CHANNELS, DEPTHS, GRAY, PALETTE, PNG_SIGNATURE, RGB, chunk, png, png_stream
 
 from impasto.errors import ImageTooLarge, UnreadableImage
 from impasto.images import read
@@ -123,6 +123,38 @@ def test_a_resolution_is_read_in_dots_per_inch() -> None:
     assert read(png(PIXELS, before=[chunk(b"pHYs", struct.pack(">IIB", 1, 2, 0))])).dpi is None, "a ratio without a unit"
 
 
+def of_stream(stream: bytes, *, whole: bool = True) -> bytes:
+    """A PNG of the size of PIXELS whose pixels are this zlib stream."""
+    header = struct.pack(">IIBBBBB", SIZE[1], SIZE[0], 8, RGB, 0, 0, 0)
+    pixels = chunk(b"IDAT", stream) if whole else broken(b"IDAT", stream)
+    return PNG_SIGNATURE + chunk(b"IHDR", header) + pixels + chunk(b"IEND", b"")
+
+
+ROWS = png_stream(PIXELS, 8, interlaced=False)
+STREAM = zlib.compress(ROWS)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        of_stream(STREAM[:-4] + b"\0\0\0\0"),
+        of_stream(STREAM[:-4]),
+        of_stream(STREAM[:-1], whole=False),
+        of_stream(STREAM + b"garbage", whole=False),
+        of_stream(zlib.compress(ROWS + bytes(99))),
+        PLAIN[:-18],
+    ],
+    ids=["wrong", "missing", "cut, and the chunk's is wrong", "behind it garbage", "behind more rows", "the file ends in it"],
+)
+def test_one_right_checksum_vouches_for_all_pixels(data: bytes) -> None:
+    assert np.array_equal(read(data).pixels, PIXELS)
+
+
+def test_an_interlaced_png_is_read_without_a_word(caplog: pytest.LogCaptureFixture) -> None:
+    read(png(PIXELS, interlaced=True))
+    assert caplog.records == []
+
+
 HEADER = chunk(b"IHDR", struct.pack(">IIBBBBB", 11, 9, 8, 2, 0, 0, 0))
 TOO_SHORT = PNG_SIGNATURE + HEADER + broken(b"IDAT", zlib.compress(bytes(99)))
 TWO_COLORS = png(np.zeros((4, 4, 1), int), color=PALETTE, palette=bytes(6))
@@ -141,6 +173,8 @@ BROKEN_PALETTE = TWO_COLORS.replace(chunk(b"PLTE", bytes(6)), broken(b"PLTE", by
         (PNG_SIGNATURE + chunk(b"CgBI", bytes(4)) + PLAIN[8:], "CgBI"),
         (PLAIN.replace(b"\r\n", b"\n"), "as if it were text"),
         (BROKEN_PALETTE, "palette"),
+        (of_stream(STREAM[:-4] + b"\0\0\0\0", whole=False), "checksums of its pixels"),
+        (of_stream(zlib.compress(ROWS[:-1])), "its pixels end early"),
     ],
 )
 def test_pixels_that_are_not_all_there_are_refused(data: bytes, words: str) -> None:

@@ -24,7 +24,7 @@ from impasto.images.formats.tiff import from_tiff
 from impasto.images.formats.webp import from_webp
 from impasto.images.raster import NPY_MAGIC, Raster, TooManyPixels, Undecodable, from_npy
 
-_LOGS: Final = ("tifffile", "PIL.TiffImagePlugin", "PIL.PngImagePlugin", "PIL.Image", "PIL.ImageFile")
+_LOGS: Final = ("tifffile", "PIL.TiffImagePlugin", "PIL.PngImagePlugin", "PIL.Image", "PIL.ImageFile", "imagecodecs")
 _ALONE: Final = threading.Lock()
 _AGAIN: Final = "copy or download it again"
 _BEFORE: Final = b"\xef\xbb\xbf\r\n\t "

@@ -6,14 +6,16 @@ nor their checksums, nor what they hold can stop a picture.  Chunks and checksum
 (W3C, third edition), sections 5 and 11.
 
 A checksum that is wrong, or a file that ends early, is damage only if pixels are: IDAT holds one zlib stream with a checksum
-of its own, and where that is right and has the length that the header promises, every pixel is there.
+of its own, so two checksums cover each pixel.  Where every byte that the header promises is there and one of the two is right,
+the picture is whole, and the decoder gets it with the checksum that it expects.
 """
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -29,6 +31,9 @@ _CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 
 _PASSES: Final = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
 """Adam7: first row, first column, step of rows, step of columns."""
+
+_PIECE: Final = 1 << 14
+"""Bytes unpacked at a time; zlib makes at most 1032 times as many of them."""
 
 _MOST_TEXT_BYTES: Final = 1 << 20
 """A text that holds EXIF or XMP is not unpacked beyond this."""
@@ -61,12 +66,11 @@ def from_png(data: bytes, *, max_pixels: int) -> Raster:
         TooManyPixels: From the header, before anything is decoded.
         Undecodable: The pixels are damaged or incomplete.
     """
-    import imagecodecs
-
     chunks = list(_chunks(data))
     header = _header(chunks)
     check_size(header.width, header.height, max_pixels=max_pixels)
-    pixels: np.ndarray = imagecodecs.png_decode(_pixels_only(header, chunks))
+    before, stored = _critical(chunks)
+    pixels = _decoded(header, before, stored)
     return raster_of(pixels, color_space_of(data, "PNG"), exif=_exif(chunks))
 
 
@@ -92,46 +96,60 @@ def _header(chunks: list[_Chunk]) -> _Header:
     return _Header(*struct.unpack(">IIBBBBB", chunks[0].data[:13]))
 
 
-def _pixels_only(header: _Header, chunks: list[_Chunk]) -> bytes:
-    """The PNG of the pixels alone.  Raises Undecodable where they are not all there."""
+def _decoded(header: _Header, before: list[_Chunk], stored: list[_Chunk]) -> np.ndarray:
+    import imagecodecs
+
+    if all(chunk.whole for chunk in [*before, *stored]):
+        # Where the decoder stops, the checksum inside the stream may be all that is wrong.
+        with contextlib.suppress(imagecodecs.PngError):
+            return imagecodecs.png_decode(_file_of(before, [chunk.data for chunk in stored]))
+    return imagecodecs.png_decode(_file_of(before, [_whole_stream(header, stored)]))
+
+
+def _critical(chunks: list[_Chunk]) -> tuple[list[_Chunk], list[_Chunk]]:
+    """The chunks that a decoder needs before the pixels, and those of the pixels.  Raises Undecodable where they are damaged."""
     pixels = [chunk for chunk in chunks if chunk.kind == b"IDAT"]
     if not pixels:
         raise Undecodable("damaged or incomplete (it has no pixels); copy or download it again")
-    first = chunks.index(pixels[0])
-    before = chunks[1:first]
+    before = chunks[1 : chunks.index(pixels[0])]
     palettes = [chunk for chunk in before if chunk.kind == b"PLTE"]
     if any(not chunk.whole for chunk in palettes):
         raise Undecodable("damaged or incomplete (its palette has a wrong checksum); copy or download it again")
-    if not all(chunk.whole for chunk in [chunks[0], *pixels]):
-        _check_stream(header, pixels)
     transparency = [chunk for chunk in before if chunk.kind == b"tRNS" and chunk.whole]
+    return [chunks[0]._replace(data=chunks[0].data[:13]), *palettes[:1], *transparency[:1]], pixels
+
+
+def _file_of(before: list[_Chunk], pixels: Sequence[bytes | memoryview]) -> bytes:
+    """A PNG of these chunks with right checksums."""
     parts: list[bytes | memoryview] = [_SIGNATURE]
-    for chunk in [chunks[0], *palettes[:1], *transparency[:1], *pixels]:
-        body = chunk.data[:13] if chunk.kind == b"IHDR" else chunk.data
-        parts += _framed(chunk.kind, body)
-    return b"".join([*parts, *_framed(b"IEND", memoryview(b""))])
+    for kind, body in [*((chunk.kind, chunk.data) for chunk in before), *((b"IDAT", body) for body in pixels), (b"IEND", b"")]:
+        parts += [struct.pack(">I", len(body)) + kind, body, struct.pack(">I", zlib.crc32(body, zlib.crc32(kind)))]
+    return b"".join(parts)
 
 
-def _framed(kind: bytes, body: memoryview) -> tuple[bytes, memoryview, bytes]:
-    return struct.pack(">I", len(body)) + kind, body, struct.pack(">I", zlib.crc32(body, zlib.crc32(kind)))
+def _whole_stream(header: _Header, pixels: list[_Chunk]) -> bytes:
+    """The zlib stream of the pixels, with the checksum that they have.
 
-
-def _check_stream(header: _Header, pixels: list[_Chunk]) -> None:
-    """Raises Undecodable unless the zlib stream is whole and has just the bytes that the header promises."""
-    stream, length = zlib.decompressobj(), 0
-    most = _stream_bytes(header)
+    Raises Undecodable unless all bytes are there that the header promises, and a checksum vouches for them: the stream's own,
+    as far as it is there, or those of all chunks.
+    """
+    stream = b"".join(chunk.data for chunk in pixels)
+    # Without zlib's header and checksum, so that the latter can be told from damage.
+    unpacker, length, checksum, most = zlib.decompressobj(-zlib.MAX_WBITS), 0, zlib.adler32(b""), _stream_bytes(header)
+    end = 2
     try:
-        for chunk in pixels:
-            rest: bytes | memoryview = chunk.data
-            while len(rest) > 0 and length <= most and not stream.eof:
-                length += len(stream.decompress(rest, 1 << 20))
-                rest = stream.unconsumed_tail
-        while not stream.eof and length <= most and (last := stream.decompress(b"", 1 << 20)) != b"":
-            length += len(last)
+        while end < len(stream) and length <= most and not unpacker.eof:
+            part = unpacker.decompress(stream[end : end + _PIECE])
+            length, checksum, end = length + len(part), zlib.adler32(part, checksum), end + _PIECE
     except zlib.error as error:
         raise Undecodable(f"damaged or incomplete ({error}); copy or download it again") from None
-    if not stream.eof or length != most:
+    if length < most:
         raise Undecodable("damaged or incomplete (its pixels end early); copy or download it again")
+    end = min(end, len(stream)) - len(unpacker.unused_data)
+    right = checksum.to_bytes(4, "big")
+    if not (unpacker.eof and right.startswith(stream[end : end + 4])) and not all(chunk.whole for chunk in pixels):
+        raise Undecodable("damaged or incomplete (the checksums of its pixels are wrong); copy or download it again")
+    return stream[:end] + right
 
 
 def _stream_bytes(header: _Header) -> int:
