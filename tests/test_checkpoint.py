@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +48,15 @@ def test_the_library_reads_the_tensor_that_was_written(tmp_path: Path, name: str
     assert found[name].dtype == TENSORS[name].dtype
     assert found[name].shape == TENSORS[name].shape
     assert torch.equal(found[name], TENSORS[name])
+
+
+@pytest.mark.skipif(sys.platform in {"win32", "darwin"}, reason="file systems there have names in Unicode only")
+def test_a_checkpoint_whose_own_name_is_not_utf_8_is_read(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"caf\xe9.checkpoint")
+    checkpoint.write(path, Checkpoint({"step": 3}, TENSORS, {}))
+    found = checkpoint.read(path)
+    assert found.facts == {"step": 3}
+    assert torch.equal(found.tensors["float32"], TENSORS["float32"])
 
 
 def test_facts_and_inputs_are_read_as_they_were_written(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ from torch import Tensor
 
 from impasto.errors import CheckpointError
 from impasto.files import put_by
+from impasto.storage.text import shown
+from impasto.storage.utf8_path import utf8_path
 
 FORMAT: Final = "impasto-checkpoint 3"
 _INPUT: Final = "input."
@@ -117,11 +119,11 @@ def read(path: Path) -> Checkpoint:
     Raises CheckpointError when it is none, or of another version.
     """
     try:
-        with safe_open(path, framework="pt") as file:
+        with utf8_path(path) as openable, safe_open(openable, framework="pt") as file:
             metadata = file.metadata() or {}
             if metadata.get("format") != FORMAT:
                 raise CheckpointError(
-                    f"{path} is not a checkpoint of this version ({FORMAT}); give the .checkpoint file of a run"
+                    f"{shown(path)} is not a checkpoint of this version ({FORMAT}); give the .checkpoint file of a run"
                 )
             names = list(file.keys())
             inputs = {
@@ -129,7 +131,9 @@ def read(path: Path) -> Checkpoint:
             }
             facts = json.loads(metadata["facts"])
     except (OSError, SafetensorError, ValueError, KeyError) as error:
-        raise CheckpointError(f"{path} cannot be read as a checkpoint: {error}; give the .checkpoint file of a run") from None
+        raise CheckpointError(
+            f"{shown(path)} cannot be read as a checkpoint: {error}; give the .checkpoint file of a run"
+        ) from None
     return Checkpoint(facts, _Stored(path, [name for name in names if not name.startswith(_INPUT)]), inputs)
 
 
@@ -142,7 +146,7 @@ class _Stored(Mapping[str, Tensor]):
     def __getitem__(self, name: str) -> Tensor:
         if name not in self._names:
             raise KeyError(name)
-        with safe_open(self._path, framework="pt") as file:
+        with utf8_path(self._path) as openable, safe_open(openable, framework="pt") as file:
             tensor: Tensor = file.get_tensor(name)
         return tensor
 

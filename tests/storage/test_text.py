@@ -1,7 +1,11 @@
 import doctest
 import json
+import os
+import shutil
+import subprocess
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from impasto.storage import text
@@ -24,3 +28,19 @@ def test_what_is_shown_can_be_encoded_and_has_no_control_characters(name: str) -
     shown.encode("utf-8")
     assert all(letter.isprintable() or letter.isspace() or ord(letter) > 159 for letter in shown)
     assert len(shown) == len(name)
+
+
+BASH = shutil.which("bash")
+
+
+@pytest.mark.skipif(os.name == "nt" or BASH is None, reason="names are bytes, and a shell reads them, on POSIX systems")
+@settings(max_examples=20)
+@given(st.binary(min_size=1, max_size=12).filter(lambda name: b"\0" not in name))
+def test_a_shell_reads_a_word_back_as_the_same_file_and_never_as_an_option(name: bytes) -> None:
+    word = text.shell_word(os.fsdecode(name))
+    assert word == text.shown(word)
+    assert BASH is not None
+    line = os.fsencode(f"printf %s {word}") if not word.startswith("-") else b""
+    read = subprocess.run([BASH, "-c", line], capture_output=True, check=True, timeout=60).stdout
+    assert os.path.normpath(read) == os.path.normpath(name)
+    assert not read.startswith(b"-")

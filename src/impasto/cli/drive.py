@@ -22,8 +22,8 @@ from impasto.run.inputs import Inputs
 from impasto.run.repeat import repeated
 from impasto.run.resume import resumed
 from impasto.run.styles import assembled, passed_over
-from impasto.run.target import Target, check_apart, claim, default_picture
-from impasto.run.to_file import CHECKPOINT_EVERY_S, Outcome, ToFile, resume_command
+from impasto.run.target import Target, check_apart, claim, default_picture, resume_command
+from impasto.run.to_file import CHECKPOINT_EVERY_S, Outcome, ToFile
 from impasto.settings import Settings
 from impasto.storage.text import to_json
 from impasto.vgg.precision import caveat

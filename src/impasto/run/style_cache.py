@@ -20,6 +20,7 @@ from impasto import cache
 from impasto.losses.styles import Kind, version_of
 from impasto.manifest import describe_device
 from impasto.objective import WHOLE, Guides, Survey, style_grams
+from impasto.storage.utf8_path import utf8_path
 from impasto.vgg import Vgg
 
 ARITHMETIC: Final = 4
@@ -74,7 +75,7 @@ def _read(key: str, layers: Sequence[str], device: torch.device) -> dict[str, Te
     if path is None:
         return None
     try:
-        with safe_open(path, framework="pt") as file:
+        with utf8_path(path) as openable, safe_open(openable, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {layer: file.get_tensor(layer) for layer in layers}
             if metadata.get("key") != key or metadata.get("sha256") != _sha256(tensors):

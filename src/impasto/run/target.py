@@ -20,7 +20,7 @@ from impasto.images import check_target
 from impasto.manifest import sidecar
 from impasto.run.inputs import Inputs
 from impasto.storage.locks import Held, held
-from impasto.storage.text import shown
+from impasto.storage.text import shell_word, shown
 
 FOLDER: Final = Path("output")
 _LONGEST_STEM_BYTES: Final = 120
@@ -156,11 +156,16 @@ def locked(picture: Path) -> Iterator[None]:
         yield
 
 
+def resume_command(checkpoint: Path) -> str:
+    """Return the command that goes on with a checkpoint, as a shell takes it."""
+    return f"impasto resume {shell_word(checkpoint)}"
+
+
 def _exists(taken: Path) -> OutputError:
     name = shown(taken)
     if taken.suffix == ".checkpoint":
         return OutputError(
-            f"{name} holds an interrupted run of that name; continue it with `impasto resume {name}`, "
+            f"{name} holds an interrupted run of that name; continue it with `{resume_command(taken)}`, "
             f"choose another name with -o, or start anew with --overwrite",
             path=taken,
         )

@@ -7,7 +7,6 @@ import hashlib
 import itertools
 import math
 import os
-import shlex
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -23,8 +22,7 @@ from impasto.run.engine import Run
 from impasto.run.result import Result, alpha_at, dpi_of, result_of
 from impasto.run.saved import save
 from impasto.run.step import Step
-from impasto.run.target import Target
-from impasto.storage.text import shown
+from impasto.run.target import Target, resume_command
 
 T = TypeVar("T")
 
@@ -129,7 +127,7 @@ class ToFile:
         if not path.is_file():
             return PeerLost(f"{error}; there is no checkpoint yet, start the run anew", **error.data)
         return PeerLost(
-            f"{error}; go on from the last checkpoint, with any number of processes: impasto resume {path}", **error.data
+            f"{error}; go on from the last checkpoint, with any number of processes: {resume_command(path)}", **error.data
         )
 
     def _finish(self) -> Outcome:
@@ -248,11 +246,6 @@ class ToFile:
         }
         save(self.run, self.target.checkpoint if path is None else path, more)
         self._checkpoint_cost_s = time.monotonic() - begun
-
-
-def resume_command(checkpoint: Path) -> str:
-    """Return the command that goes on with a checkpoint, as a shell takes it."""
-    return shlex.join(["impasto", "resume", shown(checkpoint)])
 
 
 def in_words(error: BaseException) -> str:

@@ -13,6 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from impasto.errors import WeightsError
+from impasto.storage.utf8_path import utf8_path
 from impasto.vgg.formats.contents import Contents, assemble
 from impasto.vgg.formats.keys import named_pairs
 from impasto.vgg.parameters import Convention, Weights
@@ -24,7 +25,7 @@ _KNOWN = ("format", "architecture", "channels", "range", "mean", "std", "source"
 def read(path: Path) -> Contents:
     """The convolutions of a safetensors file; raises WeightsError when it is damaged or another network."""
     try:
-        with safe_open(path, framework="pt") as file:
+        with utf8_path(path) as openable, safe_open(openable, framework="pt") as file:
             metadata = dict(file.metadata() or {})
             # `keys` is a method here, and the file is not a mapping.
             pairs = named_pairs(path, list(file.keys()), file.get_tensor)
@@ -45,7 +46,7 @@ def read(path: Path) -> Contents:
 def read_some(path: Path, keys: Sequence[str]) -> dict[str, Tensor]:
     """Tensors of a canonical file by key, float32, the rest unread; raises WeightsError when it is damaged."""
     try:
-        with safe_open(path, framework="pt") as file:
+        with utf8_path(path) as openable, safe_open(openable, framework="pt") as file:
             return {key: file.get_tensor(key).float() for key in keys}
     except (SafetensorError, OSError, UnicodeDecodeError) as error:
         raise _damaged(path, error) from None
