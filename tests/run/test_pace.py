@@ -75,7 +75,7 @@ class Clock:
 
     def optimizer(self, make: Callable[[Any], Optimizer], settings: Any) -> Optimizer:
         made = make(settings)
-        clock, pairs, step = self, 0, made.step
+        clock, pairs, steps, step = self, 0, 0, made.step
         most = settings.lbfgs_history if isinstance(made, Lbfgs) else 0
 
         class Timed:
@@ -83,10 +83,13 @@ class Clock:
                 return getattr(made, name)
 
             def step(self, x: Tensor, gradient: Tensor) -> Tensor:
-                nonlocal pairs
+                nonlocal pairs, steps
+                steps += 1
                 clock.spend(pairs * (clock.machine.c + clock.machine.d * x[0, 0].numel()))
                 pairs = min(pairs + 1, most)
-                return step(x[..., :1, :1], gradient[..., :1, :1]).expand_as(x)  # the pixels do not matter here
+                if steps == 1:  # once, so that there is a state to save
+                    step(x[..., :1, :1], gradient[..., :1, :1])
+                return x  # the pixels do not matter here
 
         return Timed()  # type: ignore[return-value]
 
