@@ -47,6 +47,19 @@ def test_a_worker_that_is_killed_before_it_is_ready_has_its_signal_told(queue: Q
 
 
 @pytest.mark.timeout(300)
+def test_a_worker_that_hangs_before_it_is_ready_is_given_up(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("impasto.jobs.supervise._START_S", 0.1)
+    workers = supervised(queue, said=lambda _: None)
+    workers.start()
+    try:
+        until(lambda: (process := workers._processes[0]) is not None and process.send_signal(signal.SIGSTOP) is None)
+        until(lambda: workers.failed)
+        assert "it was not ready within" in str(workers.failed)
+    finally:
+        workers.stop()
+
+
+@pytest.mark.timeout(300)
 def test_a_database_that_does_not_answer_is_waited_for(queue: Queue) -> None:
     workers = Workers(queue.store.url, "postgresql://127.0.0.1:1/nowhere", threads=1)
     workers.start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import secrets
 import socket
@@ -37,6 +38,7 @@ def worker(
     until_idle: Annotated[bool, typer.Option("--until-idle", help="end when no job waits and none is at work")] = False,
     name: Annotated[str | None, typer.Option("--name", hidden=True)] = None,
     parent: Annotated[int | None, typer.Option("--parent", hidden=True)] = None,
+    mark: Annotated[str | None, typer.Option("--mark", hidden=True)] = None,
     json_log: Annotated[bool, typer.Option("--json-log", help="write the log as JSON lines")] = False,
 ) -> None:
     """Make the pictures that `impasto serve` and `impasto batch` queue, one at a time; Ctrl-C saves and ends it.
@@ -54,21 +56,26 @@ def worker(
                 os.write(1, READY + b"\n")
 
     try:
-        made = _made(data, database, name=name, parent=parent, segment_s=checkpoint_every)
+        made = _made(data, database, name=name, parent=parent, mark=mark, segment_s=checkpoint_every)
         made.run(until_idle=until_idle, on_ready=say_ready)
     except Unavailable as error:
         if parent is None:
             raise
-        print(f"impasto: {error}", file=sys.stderr)
+        if json_log:
+            logging.getLogger("impasto.worker").warning("%s", error)
+        else:
+            print(f"impasto: {error}", file=sys.stderr)
         sys.exit(TRY_AGAIN)
 
 
-def _made(data: str | None, database: str | None, *, name: str | None, parent: int | None, segment_s: float) -> Worker:
+def _made(
+    data: str | None, database: str | None, *, name: str | None, parent: int | None, mark: str | None, segment_s: float
+) -> Worker:
     from impasto.jobs.database import database_url
     from impasto.jobs.place import default_place
     from impasto.jobs.store import open_store
 
-    store = open_store(default_place() if data is None else data)
+    store = open_store(default_place() if data is None else data, mark=mark)
     url = database_url(store, database)
     with loading():
         from impasto.jobs.worker import Worker

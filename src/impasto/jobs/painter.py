@@ -216,7 +216,7 @@ class Painter:
                 save(run, path, {})
                 self._store.send(job_key(job, "checkpoint"), path)
                 kept = True
-        except (OutputError, MemoryError) as error:
+        except (OutputError, MemoryError, Unavailable) as error:
             self._warn(job, f"no checkpoint now: {error or 'there is not enough memory'}")
         self._checkpoint_cost_s = time.monotonic() - begun
         return kept
@@ -236,6 +236,7 @@ class Painter:
     def _beside(self, job: str) -> Iterator[Path]:
         """A path to write at before the store takes the file: on its own disk where it has one."""
         place = Path(self._store.url) / "temporary" if isinstance(self._store, Folder) else None
+        self._store.check()  # a folder made where the data were would stand in the way of their return
         try:
             if place is not None:
                 place.mkdir(parents=True, exist_ok=True)
@@ -247,12 +248,12 @@ class Painter:
 
     def _warn(self, job: str, text: str) -> None:
         log.warning("%s: %s", job, text)
-        warnings = self._warnings(job)
-        if text not in warnings:
-            try:
+        try:
+            warnings = self._warnings(job)
+            if text not in warnings:
                 self._store.write(job_key(job, "warnings.json"), json.dumps([*warnings, text]).encode())
-            except ImpastoError as error:
-                log.warning("%s: not told: %s", job, error)
+        except ImpastoError as error:
+            log.warning("%s: not told: %s", job, error)
 
     def _warnings(self, job: str) -> list[str]:
         try:

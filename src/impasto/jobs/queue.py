@@ -24,7 +24,7 @@ import dbos
 from sqlalchemy.exc import SQLAlchemyError
 
 from impasto.errors import InputError, Unavailable
-from impasto.jobs.database import QUEUE, VERSION, WORKFLOW, database_url, prepared
+from impasto.jobs.database import QUEUE, VERSION, WORKFLOW, database_file, database_url, prepared
 from impasto.jobs.job import Failure, Job, Made, Progress, State
 from impasto.jobs.request import Request, parse_request
 from impasto.jobs.store import Folder, Missing, Store, file_key, job_key, keep_file
@@ -66,7 +66,7 @@ class Queue:
         self._mark = hashlib.sha256(self.database.encode("utf-8", "surrogateescape")).hexdigest()[:16]
         if isinstance(store, Folder):
             store.write(f"databases/{self._mark}", b"")
-        self._file = Path(self.database.removeprefix("sqlite:///")) if self.database.startswith("sqlite:///") else None
+        self._file = database_file(self.database)
         self._opened = _identity(self._file)
 
     def check(self) -> None:

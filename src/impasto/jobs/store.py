@@ -42,6 +42,10 @@ class Store(Protocol):
     def url(self) -> str:
         """Where it is, for another process."""
 
+    @property
+    def mark(self) -> str | None:
+        """The file by which the location is known, for another process; None where it has none."""
+
     def check(self) -> None:
         """Raise Unavailable where the location is not the one that was opened, or OutputError where it does not answer."""
 
@@ -70,14 +74,28 @@ class Store(Protocol):
         """The names right below a folder."""
 
 
-def open_store(location: str | os.PathLike[str]) -> Store:
-    """The store at a folder's path or an fsspec URL (`s3://bucket/folder`).  Raises InputError or OutputError."""
+def open_store(location: str | os.PathLike[str], *, mark: str | None = None) -> Store:
+    """Return the store at a folder's path or an fsspec URL (`s3://bucket/folder`).
+
+    Args:
+        location: A folder is made where it is missing.
+        mark: The `Folder.mark` of a folder that is open elsewhere.  Nothing is made then: another folder in its place is refused.
+
+    Raises:
+        InputError: The URL cannot be used.
+        OutputError: The folder cannot be made.
+        Unavailable: The folder is not the one with the mark.
+    """
     text = os.fspath(location)
-    if "://" not in text or text.startswith("file://"):
-        folder = expanded(text.removeprefix("file://")).absolute()
+    if "://" in text and not text.startswith("file://"):
+        return Remote(text)
+    folder = expanded(text.removeprefix("file://")).absolute()
+    if mark is None:
         make_folder(folder)
         return Folder(folder)
-    return Remote(text)
+    store = Folder(folder, mark=mark)
+    store.check()
+    return store
 
 
 def file_key(sha256: str) -> str:
@@ -129,13 +147,14 @@ class Folder:
     first one holds.  The folder is known by an empty file with a random name, since numbers of inodes are used again and change.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, mark: str | None = None) -> None:
+        """Open a folder that is there; `mark`: of the folder that it has to be, or None for whichever it is."""
         self._folder = folder
-        self._mark = _marked(folder)
+        self._mark = _marked(folder) if mark is None else mark
 
     @property
-    def mark(self) -> Path | None:
-        """The file, relative to the folder, by which it is known; None where none can be written."""
+    def mark(self) -> str | None:
+        """The file by which the folder is known, relative to it; None where none can be written."""
         return self._mark
 
     def check(self) -> None:
@@ -162,6 +181,7 @@ class Folder:
         try:
             return self._path(key).read_bytes()
         except FileNotFoundError:
+            self.check()  # what went away with all others is not missing
             raise Missing(f"there is no {key} in {self._folder}") from None
         except OSError as error:
             raise OutputError(f"{self._folder / key} cannot be read: {error.strerror or error}") from None
@@ -192,6 +212,7 @@ class Folder:
         """As Store.local."""
         path = self._path(key)
         if not path.is_file():
+            self.check()
             raise Missing(f"there is no {key} in {self._folder}")
         yield path
 
@@ -200,6 +221,7 @@ class Folder:
         try:
             found = self._path(key).stat()
         except (FileNotFoundError, NotADirectoryError):
+            self.check()
             return None
         except OSError as error:
             raise OutputError(f"{self._folder / key} cannot be read: {error.strerror or error}") from None
@@ -211,6 +233,7 @@ class Folder:
         try:
             os.utime(path)
         except (FileNotFoundError, NotADirectoryError):
+            self.check()
             return False
         except OSError:  # somebody else's file, or a disk that is not written to: it is there, and nothing else matters
             return self.stamp(key) is not None
@@ -233,7 +256,7 @@ class Folder:
         return []
 
 
-def _marked(folder: Path) -> Path | None:
+def _marked(folder: Path) -> str | None:
     """Return the file that marks a folder, relative to it; an empty one is made where there is none."""
     place = folder / "location"
     try:
@@ -244,7 +267,7 @@ def _marked(folder: Path) -> Path | None:
             (place / known[0]).touch()
     except OSError:  # read-only, or not there: writing will tell
         return None
-    return Path("location", known[0])
+    return f"location/{known[0]}"
 
 
 class Remote:
@@ -271,6 +294,10 @@ class Remote:
     def url(self) -> str:
         """As given."""
         return self._url
+
+    @property
+    def mark(self) -> None:
+        """As Store.mark; a service is known by its URL."""
 
     def check(self) -> None:
         """As Store.check; a service is one and the same as long as it answers."""

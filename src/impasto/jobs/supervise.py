@@ -27,6 +27,9 @@ _SETTLED_S: Final = 60.0
 STARTS: Final = 3
 """A worker that died so often in a row before it was ready cannot start."""
 
+_START_S: Final = 180.0
+"""Seconds after which a worker that is not ready hangs; loading takes some seconds, on a slow network disk a minute."""
+
 _RARELY_S: Final = 60.0
 """Seconds between two tries of a worker that cannot start."""
 
@@ -41,6 +44,7 @@ class Workers:
         store_url: str,
         database: str,
         *,
+        mark: str | None = None,
         count: int = 1,
         threads: int | None = None,
         name: str = "local",
@@ -53,6 +57,7 @@ class Workers:
         Args:
             store_url: The data location.
             database: The queue's database.
+            mark: The `Folder.mark` of the data location, so that a worker that is started while it is away makes no other one.
             count: How many.
             threads: Of each, for computing; None is as many as PyTorch likes.
             name: Begins the names of them.
@@ -61,6 +66,7 @@ class Workers:
             on_failed: Told once when none of them can start.
         """
         self._options = ["--data", store_url, "--parent", str(os.getpid())]
+        self._options += [] if mark is None else ["--mark", mark]
         self._options += [] if segment_s is None else ["--checkpoint-every", str(segment_s)]
         self._options += ["--json-log"] if json_log else []
         self._database, self._count, self._threads, self._name = database, count, threads, name
@@ -117,6 +123,8 @@ class Workers:
             if process.ready:
                 self._unready[at], self._failed = 0, None
             if process.poll() is None:
+                if not process.ready and now - self._begun[at] > _START_S:
+                    process.give_up(f"it was not ready within {_START_S:.0f} s")
                 return
             self._processes[at] = None
             self._ended(at, process, now)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Final
 
@@ -36,6 +37,7 @@ class Telling:
         self._told = self._shown = float("-inf")
         self._cost_s = 0.0
         self._preview_step: int | None = None
+        self._logged = ""
 
     def step(self, run: Run, step: Step) -> None:
         """After a step; `step` is not kept."""
@@ -86,9 +88,10 @@ class Telling:
     def _put(self, name: str, data: bytes) -> None:
         self._store.write(job_key(self._job, name), data)
 
-    @staticmethod
-    def _try(write: object) -> None:
+    def _try(self, write: Callable[[], None]) -> None:
         try:
-            write()  # type: ignore[operator]
+            write()
         except ImpastoError as error:
-            logging.getLogger("impasto.worker").warning("not told: %s", error)
+            if str(error) != self._logged:  # it is tried several times per second
+                self._logged = str(error)
+                logging.getLogger("impasto.worker").warning("not told: %s", error)

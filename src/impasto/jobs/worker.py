@@ -24,7 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from impasto.errors import ImpastoError, Unavailable
 from impasto.evaluate.allocator import keep_freed_memory
-from impasto.jobs.database import APPLICATION, QUEUE, VERSION, WORKFLOW, prepared
+from impasto.jobs.database import APPLICATION, QUEUE, VERSION, WORKFLOW, needs_migration, prepared
 from impasto.jobs.painter import SEGMENT_S, Painter, Passing
 from impasto.jobs.queue import answered
 from impasto.jobs.request import Request
@@ -56,7 +56,7 @@ class Worker:
         self._halt: dict[str, threading.Event] = {}
         self._active: set[str] = set()
         self._to_pause: set[str] = set()
-        self._client = answered(lambda: prepared(database))
+        self._client = answered(lambda: prepared(database, new=parent is None))
 
     def run(self, *, until_idle: bool = False, on_ready: Callable[[], object] = lambda: None) -> None:
         """Work until a signal asks for an end (or the parent ends).
@@ -113,7 +113,7 @@ class Worker:
                 "system_database_url": self._database,
                 "executor_id": self._name,
                 "application_version": VERSION,
-                "run_migrations": False,
+                "run_migrations": needs_migration(self._database),
                 "log_level": "CRITICAL",
             }
         )
@@ -226,6 +226,7 @@ class Worker:
         watch = Watch(self._store)
         orphans: set[str] = set()
         silent: dict[str, float] = {}
+        logged = ""
         for count in range(1 << 62):
             if self._stopping.is_set():
                 return
@@ -238,8 +239,11 @@ class Worker:
                     if taken:
                         log.warning("worker %s is gone; %d of its jobs go on here or elsewhere", worker, len(taken))
                     watch.forget(worker)
+                logged = ""
             except Exception as error:
-                log.warning("no heartbeat: %s", error)
+                if str(error) != logged:
+                    log.warning("no heartbeat: %s", error)
+                logged = str(error)
             if self._parent is not None and os.getppid() != self._parent:
                 self._stopping.set()
             self._stopping.wait(BEAT_S)

@@ -49,6 +49,7 @@ class WorkerProcess:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
+        self._given_up: str | None = None
         self._ready = threading.Event()
         self._held: deque[bytes] = deque(maxlen=_KEPT_LINES)
         self._lock = threading.Lock()
@@ -88,6 +89,11 @@ class WorkerProcess:
         """End it at once."""
         self._process.kill()
 
+    def give_up(self, why: str) -> None:
+        """End it at once; `ending` tells why."""
+        self._given_up = why
+        self.kill()
+
     def ending(self) -> str:
         """Return why it ended before it was ready: its last line, or its exit code; to be called after its end."""
         for reader in self._readers:
@@ -96,6 +102,8 @@ class WorkerProcess:
             lines = [line.decode("utf-8", "replace").strip() for line in self._held]
         last = next((line for line in reversed(lines) if line != ""), "").removeprefix("impasto: ")
         code = self._process.returncode
+        if self._given_up is not None:
+            return self._given_up
         if code is not None and code < 0:
             name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
             return f"it was ended by {name}{f' after {shown(last)[:_LONGEST]!r}' if last else ''}"

@@ -58,11 +58,13 @@ def build(services: Services) -> FastAPI:
     app.add_middleware(Gate, access=services.access)
     app.add_middleware(HeadAndSlash, routes=app.routes)
     app.add_middleware(Journal, metrics=services.metrics)
-    _answer_errors(app, services.library.folder)
+    _answer_errors(app, services)
     return app
 
 
-def _answer_errors(app: FastAPI, folder: str | None) -> None:
+def _answer_errors(app: FastAPI, services: Services) -> None:
+    folder = services.library.folder
+
     async def ours(request: Request, error: Exception) -> Response:
         assert isinstance(error, ImpastoError)
         problem = problem_of(error, folder)
@@ -74,6 +76,10 @@ def _answer_errors(app: FastAPI, folder: str | None) -> None:
         assert isinstance(error, OSError)
         problem = problem_of_system(error.errno)
         if problem is None:
+            try:
+                services.store.check()  # a file that is not there may have gone with all others
+            except ImpastoError as gone:
+                return await ours(request, gone)
             raise error  # nobody thought of it
         logging.getLogger("impasto.server").warning("%s: %s", type(error).__name__, error)
         return answer(problem)

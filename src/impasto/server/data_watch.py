@@ -1,4 +1,4 @@
-"""Looks whether the data location is still the one that the server opened; a server whose data are gone for long ends.
+"""A look from time to time whether the data location is still the one that the server opened; without it the server ends.
 
 Until then its API answers 503, so that no job is taken that the next start would not know of.
 """
@@ -19,7 +19,9 @@ from impasto.server import vanished
 
 EVERY_S: Final = 2.0
 GRACE_S: Final = 60.0
-"""For which a server waits that its data come back."""
+"""Seconds for which a server waits that its data come back."""
+
+_LOG: Final = logging.getLogger("impasto.server")
 
 
 class DataWatch:
@@ -34,21 +36,30 @@ class DataWatch:
 
     async def run(self) -> None:
         """Look from time to time, until the data are gone for good or this is cancelled."""
-        log, gone_since = logging.getLogger("impasto.server"), None
+        gone_since: float | None = None
         while self.reason is None:
-            lost = await asyncio.to_thread(self._lost)
-            if lost is None and gone_since is not None:
-                log.warning("the data are back; jobs are taken again")
-                gone_since = None
-                await asyncio.to_thread(self._remember, gone=False)
-            elif lost is not None and gone_since is None:
-                log.error("%s (%s); no jobs are taken, and the server ends in %.0f s", lost, self._queue.store.url, self._grace_s)
-                gone_since = time.monotonic()
-                await asyncio.to_thread(self._remember, gone=True)
-            elif gone_since is not None and time.monotonic() - gone_since > self._grace_s:
-                self.reason = lost
-                self._end()
+            try:
+                gone_since = await self._looked(gone_since)
+            except RuntimeError as error:  # no thread can be started for the moment
+                _LOG.warning("nobody could look at the data location: %s", error)
             await asyncio.sleep(self._every_s)
+
+    async def _looked(self, gone_since: float | None) -> float | None:
+        """Look once; take and return the time by the monotonic clock, in seconds, since when the data are gone, or None."""
+        lost, now = await asyncio.to_thread(self._lost), time.monotonic()
+        if lost is None:
+            if gone_since is not None:
+                _LOG.warning("the data are back; jobs are taken again")
+                await asyncio.to_thread(self._remember, gone=False)
+            return None
+        if gone_since is None:
+            _LOG.error("%s (%s); no jobs are taken, and the server ends in %.0f s", lost, self._queue.store.url, self._grace_s)
+            await asyncio.to_thread(self._remember, gone=True)
+            return now
+        if now - gone_since > self._grace_s:
+            self.reason = lost
+            self._end()
+        return gone_since
 
     def _lost(self) -> str | None:
         """Return why the data are not the ones that were opened; a location that does not answer may come back by itself."""

@@ -100,7 +100,9 @@ def _workers(queue: Queue, count: int, port: int) -> Workers | None:
     # machines share the files, their names may be alike.
     name = f"{socket.gethostname().partition('.')[0]}-{port}"
     name += "" if isinstance(queue.store, Folder) else f"-{secrets.token_hex(3)}"
-    return Workers(queue.store.url, queue.database, count=count, name=name, json_log=True) if count > 0 else None
+    if count == 0:
+        return None
+    return Workers(queue.store.url, queue.database, mark=queue.store.mark, count=count, name=name, json_log=True)
 
 
 @contextlib.contextmanager

@@ -25,7 +25,7 @@ def remember(store: Folder) -> None:
     """Note that a data folder went away."""
     note = _note(Path(store.url))
     if note is not None and store.mark is not None:
-        facts = {"folder": store.url, "mark": str(store.mark), "time": time.strftime("%Y-%m-%d %H:%M")}
+        facts = {"folder": store.url, "mark": store.mark, "time": time.strftime("%Y-%m-%d %H:%M")}
         with contextlib.suppress(ImpastoError):  # the log has it, too
             make_folder(note.parent)
             put(note, to_json(facts).encode(), existing="replace")
@@ -50,9 +50,10 @@ def require_back(location: str) -> None:
         mark, when = str(facts["mark"]), str(facts["time"])
     except (OSError, ValueError, TypeError, KeyError):
         return
-    if (folder / mark).exists():
-        forget(folder)
-        return
+    with contextlib.suppress(OSError):  # a share that does not answer is not back
+        if (folder / mark).exists():
+            forget(folder)
+            return
     raise InputError(
         f"the data folder {folder} went away on {when} while a server used it, and is not back; move or mount it there again, "
         f"or remove {note} to begin with what is there now"
