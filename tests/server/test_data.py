@@ -22,7 +22,7 @@ from impasto.server import problems
 from impasto.server.data_watch import DataWatch
 from impasto.server.serving import Options, opened
 from impasto.server.temporary import make_room, temporary_files
-from impasto.server.vanished import remember
+from impasto.server.vanished import remember, require_back
 
 pytestmark = pytest.mark.xdist_group("server")
 
@@ -110,6 +110,31 @@ def test_a_note_of_a_lost_folder_can_be_removed(queue: Queue, monkeypatch: pytes
     note.unlink()
     with opened(Options(str(tmp_path / "lost"))):
         pass
+
+
+def test_data_that_do_not_answer_are_not_back(queue: Queue, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("IMPASTO_DATA", str(tmp_path / "user"))
+    remember(queue.store)  # type: ignore[arg-type]
+
+    def stale(path: Path) -> bool:
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE), str(path))
+
+    monkeypatch.setattr(Path, "exists", stale)
+    with pytest.raises(InputError, match="is not back"):
+        require_back(queue.store.url)
+    monkeypatch.undo()
+    monkeypatch.setenv("IMPASTO_DATA", str(tmp_path / "user"))
+    require_back(queue.store.url)
+    assert list((tmp_path / "user").rglob("*.json")) == []
+
+
+def test_a_cleaner_of_temporary_files_changes_nothing(queue: Queue, make: Make) -> None:
+    with temporary_files(queue.store):
+        client = make()
+        (sent,) = send(client, ("cat.png", png()))
+        (Path(queue.store.url) / "temporary").rmdir()
+        assert client.get(f"/api/v1/files/{sent['id']}/thumbnail").status_code == 200
+        assert list((Path(queue.store.url) / "temporary").iterdir()) == []
 
 
 @pytest.mark.parametrize(

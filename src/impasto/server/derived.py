@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -11,6 +10,7 @@ from impasto.errors import UnreadableImage
 from impasto.jobs.store import Missing, Store, file_key, job_key
 from impasto.server.library import Filed
 from impasto.server.pictures import Pictures
+from impasto.server.temporary import temporary_folder
 
 SIDES: Final = (64, 96, 128, 192, 256, 384, 512, 768, 1024)
 """Long sides of small pictures: any other is rounded down to one of them, so that few are kept."""
@@ -57,8 +57,8 @@ class Derived:
 
     def _made(self, key: str, source: str, make: Callable[[Path, Path], None]) -> str:
         if self._store.stamp(key) is None:
-            with tempfile.TemporaryDirectory(prefix="impasto-") as folder, self._store.local(source) as path:
-                out = Path(folder) / "made"
+            with temporary_folder(self._store) as folder, self._store.local(source) as path:
+                out = folder / "made"
                 make(path, out)
                 self._store.send(key, out)
             # Where the source went meanwhile, who removed it could not know of this, and it would stay for ever.

@@ -7,7 +7,6 @@ Run as `python -m impasto.server.pictures_process LIMIT_BYTES`.
 from __future__ import annotations
 
 import json
-import resource
 import signal
 import sys
 from collections.abc import Callable, Mapping

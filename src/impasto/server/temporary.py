@@ -49,6 +49,14 @@ def make_room(store: Store) -> None:
         make_folder(Path(tempfile.gettempdir()))
 
 
+@contextlib.contextmanager
+def temporary_folder(store: Store) -> Iterator[Path]:
+    """Yield a new folder for temporary files, which is removed at the end.  Raises Unavailable or OutputError."""
+    make_room(store)
+    with tempfile.TemporaryDirectory(prefix="impasto-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
 def require_room(store: Store) -> None:
     """Raise OutputError where a data folder is read-only or its disk full."""
     if not isinstance(store, Folder):
