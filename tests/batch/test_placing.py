@@ -141,3 +141,21 @@ def test_one_batch_at_a_time_is_in_a_folder_and_leaves_nothing_behind(files: Pat
     with pytest.raises(ValueError, match="inside"), alone(files / "made"):
         raise ValueError("inside")
     assert list((files / "made").iterdir()) == []
+
+
+def test_a_batch_whose_folder_was_moved_goes_on_with_the_jobs_it_had(queue: Queue, files: Path) -> None:
+    submitted(queue, row("a"), row("b"))
+    before = {job.id for job in queue.jobs(states=("queued",))}
+    (files / "out").rename(files / "moved")
+    with closing(Queue(open_store(own_place(files / "moved")))) as again:
+        batch = Batch((row("b"), row("c")), Path("moved"), again, SETTINGS, suffix=".png")
+        batch.submit()
+        after = {job.id for job in again.jobs(states=("queued",))}
+    assert len(after) == batch.at_hand == 2, "what is not wanted any more is not made"
+    assert len(before & after) == 1
+
+
+def test_batches_that_share_a_queue_leave_each_others_jobs_alone(queue: Queue) -> None:
+    for folder in ("one", "two"):
+        Batch((row("a"),), Path(folder), queue, SETTINGS, suffix=".png", shared=True).submit()
+    assert {job.facts["batch"] for job in queue.jobs(states=("queued",))} == {str(Path(one).absolute()) for one in ("one", "two")}

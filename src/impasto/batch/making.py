@@ -1,6 +1,7 @@
 """A batch on its way: what is done already is skipped, the rest is queued, results are put into the folder as they come.
 
-A job's id follows from its picture and its place, so a batch that is started again finds the jobs it had: nothing is made twice.
+A job's id follows from its picture's name and its request, so a batch that is started again finds the jobs it had, also after its
+folder was moved: nothing is made twice.
 """
 
 from __future__ import annotations
@@ -57,7 +58,15 @@ class Batch:
     """Rows, and the folder that their pictures go to."""
 
     def __init__(
-        self, rows: Sequence[Row], folder: Path, queue: Queue, given: Mapping[str, Any], *, suffix: Suffix, record: bool = True
+        self,
+        rows: Sequence[Row],
+        folder: Path,
+        queue: Queue,
+        given: Mapping[str, Any],
+        *,
+        suffix: Suffix,
+        record: bool = True,
+        shared: bool = False,
     ) -> None:
         """Prepare a batch; nothing is read yet.
 
@@ -68,9 +77,12 @@ class Batch:
             given: Settings for all rows, under their own.
             suffix: The pictures' format.
             record: Whether pictures hold the record of their making; it stands beside them in any case, and tells what is done.
+            shared: Whether the queue has jobs of other batches.  One of its own lies in the folder and may be moved with it.
         """
         self._rows, self._folder, self._queue, self._given, self._suffix = rows, folder, queue, dict(given), suffix
         self._record = record
+        # As text a name that is no UTF-8, too; and no two folders have the same.
+        self._place = os.fsencode(folder.absolute()).decode("utf-8", "backslashreplace") if shared else ""
         self._hashes: dict[str, str] = {}
         self._open: dict[str, _Entry] = {}
         self.outcomes: dict[str, Outcome] = {}
@@ -115,27 +127,22 @@ class Batch:
     def _drop_others(self) -> None:
         states: tuple[State, ...] = ("queued", "running", "pausing", "paused")
         for job in self._queue.jobs(states=states, limit=1_000_000):
-            if job.facts.get("batch") == self._place_name and job.id not in self._open:
+            if (self._place == "" or job.facts.get("batch") == self._place) and job.id not in self._open:
                 self._queue.cancel(job.id)
-
-    @property
-    def _place_name(self) -> str:
-        # Of a name that is no UTF-8 too, and no two folders have the same.
-        return os.fsencode(self._folder.absolute()).decode("utf-8", "backslashreplace")
 
     def picture(self, row: Row) -> Path:
         """Where a row's picture goes."""
         return self._folder / f"{row.name}{self._suffix}"
 
     def _queued(self, row: Row, request: Request) -> None:
-        text = f"{self.picture(row).absolute()}\n{request.digest()}"
+        text = f"{self._place}/{row.name}{self._suffix}\n{request.digest()}"
         job = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
         for before in self._queue.find([job]):
             if before.state == "failed":
                 self._queue.delete(job)
             elif before.state in {"paused", "cancelled", "pausing"}:
                 self._queue.resume(job)
-        self._queue.submit(request, job=job, facts={"batch": self._place_name})
+        self._queue.submit(request, job=job, facts={"batch": self._place})
         self._open[job] = _Entry(row, request, job)
 
     def _request(self, row: Row) -> Request:
@@ -199,11 +206,11 @@ class Batch:
     def _again(self, entry: _Entry) -> None:
         """Queue a job once more, with its inputs if those were removed as well."""
         try:
-            self._queue.submit(entry.request, job=entry.job, facts={"batch": self._place_name})
+            self._queue.submit(entry.request, job=entry.job, facts={"batch": self._place})
         except Missing:
             self._hashes.clear()
             try:
-                self._queue.submit(self._request(entry.row), job=entry.job, facts={"batch": self._place_name})
+                self._queue.submit(self._request(entry.row), job=entry.job, facts={"batch": self._place})
             except (Unavailable, OutputError):
                 raise
             except InputError as error:  # the file changed or went meanwhile

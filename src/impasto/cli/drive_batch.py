@@ -55,7 +55,7 @@ def drive_batch(
     with alone(folder), interruptible("stopping: what is at hand is saved") as caught:
         queue = Queue(open_store(own_place(folder) if data is None else data), database)
         try:
-            batch = Batch(rows, folder, queue, given, suffix=suffix, record=record)
+            batch = Batch(rows, folder, queue, given, suffix=suffix, record=record, shared=data is not None)
             batch.submit(stop=lambda: bool(caught))
             failed = _worked(batch, queue, caught, share(rows, given, workers), total=len(rows), shown=not (quiet or as_json))
         finally:
@@ -79,6 +79,7 @@ def _worked(batch: Batch, queue: Queue, caught: list[int], split: Share, *, tota
     crew = Workers(
         queue.store.url,
         queue.database,
+        mark=queue.store.mark,
         count=split.workers,
         threads=split.threads,
         name=f"batch-{secrets.token_hex(6)}",
