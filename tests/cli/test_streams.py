@@ -113,6 +113,24 @@ def test_a_hangup_that_was_ignored_from_the_start_stays_ignored(here: Path) -> N
     assert ended.stdout == "['SIGUSR1']\n"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize(("when", "ending"), [("at once", 0), ("later", -signal.SIGINT)])
+def test_ctrl_c_that_comes_twice_at_once_counts_once_and_later_ends_at_once(when: str, ending: int) -> None:
+    code = (
+        "import os, signal, sys, threading, time\n"
+        "from impasto.cli.interrupts import interruptible\n"
+        "def both():\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    while sys.argv[1] == 'later' and signal.getsignal(signal.SIGINT) is not signal.SIG_DFL: time.sleep(0.01)\n"
+        "    os.kill(os.getpid(), signal.SIGINT)\n"
+        "with interruptible() as caught:\n"
+        "    sender = threading.Thread(target=both); sender.start(); sender.join(); time.sleep(0.1)\n"
+        "    print(len(caught))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code, when], check=False, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout) == (ending, "1\n" if ending == 0 else "")
+
+
 @pytest.mark.parametrize("out", ["folder", "folder/", "new/"])
 def test_a_folder_as_the_place_gets_the_default_name(here: Path, impasto: Callable[..., Any], out: str) -> None:
     Path("folder").mkdir()

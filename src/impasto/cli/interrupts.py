@@ -2,6 +2,9 @@
 
 A terminal that closes sends SIGHUP; batch systems announce the end of a job by SIGUSR1, SIGUSR2 or SIGXCPU (`--signal` of Slurm,
 `-notify` of Grid Engine).  They save as Ctrl-C and SIGTERM do, except where they were ignored from the start, as under `nohup`.
+
+One wish to end often arrives twice: `timeout` signals its child and then its whole group, and `npm` and `make` hand on the Ctrl-C
+that the terminal sends to everybody.  So what comes within moments of the first signal is the same wish.
 """
 
 from __future__ import annotations
@@ -10,12 +13,16 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Final
 
 from impasto.ranks import is_first
+
+_SAME_WISH_S: Final = 0.3
+"""Seconds in which a signal that came twice counts once; nobody reads what was said and decides in so short a time."""
 
 _TWICE_ENDS: Final = ("SIGINT", "SIGTERM", "SIGBREAK")
 _POLITE: Final = (*_TWICE_ENDS, "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU")
@@ -24,17 +31,21 @@ _POLITE: Final = (*_TWICE_ENDS, "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU")
 
 @contextmanager
 def interruptible(said: str = "stopping after this step, then saving") -> Iterator[list[int]]:
-    """Collect the signals that arrive inside the context; `said` is what the user is told."""
+    """Collect the signals that arrive inside the context, each once; `said` is what the user is told."""
     caught: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
         del frame
+        if number in caught:  # while the first of its kind waits below
+            return
         again = signal.Signals(number).name in _TWICE_ENDS
-        # A closing terminal sends SIGHUP from the shell and from the system, and SIGXCPU comes every second.
-        signal.signal(number, signal.SIG_DFL if again else signal.SIG_IGN)
         if is_first() and not caught:
             _tell(f"\n{said}{'; again to stop at once' if again else ''}\n")
         caught.append(number)
+        if again:
+            time.sleep(_SAME_WISH_S)  # handlers run meanwhile
+        # A closing terminal sends SIGHUP from the shell and from the system, and SIGXCPU comes every second.
+        signal.signal(number, signal.SIG_DFL if again else signal.SIG_IGN)
 
     if threading.current_thread() is not threading.main_thread():  # only the main thread may take signals
         yield caught

@@ -148,9 +148,8 @@ def locked(picture: Path) -> Iterator[None]:
         try:
             stack.enter_context(held(picture.with_name(f".{picture.stem}.lock")))
         except Held:
-            raise Busy(
-                f"another run is writing {shown(picture)} now; wait for it, or choose another name with -o", path=picture
-            ) from None
+            advice = "wait for it" if picture.suffix == ".checkpoint" else "wait for it, or choose another name with -o"
+            raise Busy(f"another run is writing {shown(picture)} now; {advice}", path=picture) from None
         except OSError as error:
             raise output_error(picture, error) from None
         yield
