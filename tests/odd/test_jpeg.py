@@ -12,7 +12,8 @@ from tests.odd.by_hand import by_pillow, segment
 
 from impasto.errors import ImageTooLarge, UnreadableImage
 from impasto.images import read
-from impasto.images.formats.jpeg import frame_of, pixels_only
+from impasto.images.colors.containers.jpeg import frame_of
+from impasto.images.formats.jpeg import pixels_only
 
 RANDOM = np.random.default_rng(13)
 SMOOTH = np.add.outer(np.arange(40), np.arange(56) * 2)[..., None] + np.array([10, 60, 90])
@@ -58,6 +59,45 @@ def test_a_progressive_jpeg_that_ends_after_one_of_its_scans_is_refused() -> Non
     for at in tables[1:]:
         with pytest.raises(UnreadableImage, match="damaged or incomplete"):
             read(data[:at])
+
+
+END = b"\xff\xd9"
+WITH_RESTARTS = FILES["with restarts"]
+SMOOTH_FILE = by_pillow(PIXELS, "JPEG", quality=90)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(FILES[kind][: len(FILES[kind]) * 2 // 3] + END for kind in KINDS),
+        GRAY[: len(GRAY) // 2] + END,
+        BASELINE[: len(BASELINE) // 2] + BASELINE[len(BASELINE) // 2 + 600 :],
+        WITH_RESTARTS[: len(WITH_RESTARTS) // 2] + WITH_RESTARTS[len(WITH_RESTARTS) // 2 + 600 :],
+        SMOOTH_FILE[: len(SMOOTH_FILE) * 3 // 4] + bytes(5000),
+    ],
+    ids=[*(f"{kind}, cut" for kind in KINDS), "gray, cut", "a hole", "a hole between restarts", "zeros for the rest"],
+)
+def test_pixels_that_are_missing_before_the_end_marker_are_noticed(data: bytes) -> None:
+    with pytest.raises(UnreadableImage, match="damaged or incomplete"):
+        read(data)
+
+
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+@pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
+def test_a_picture_that_ends_in_middle_gray_is_whole(options: dict[str, Any], subsampling: int) -> None:
+    pixels = NOISE[:33, :23].copy()
+    pixels[20:] = 128
+    data = by_pillow(pixels, "JPEG", **{"subsampling": subsampling} | options)
+    assert np.array_equal(read(data).pixels, shown(data))
+
+
+def test_padding_of_zeros_in_place_of_the_end_marker_is_no_damage() -> None:
+    assert np.array_equal(read(BASELINE[:-2] + bytes(4096)).pixels, shown(BASELINE))
+
+
+def test_bytes_between_segments_are_passed_over() -> None:
+    at = BASELINE.index(b"\xff\xdb")
+    assert np.array_equal(read(BASELINE[:at] + b"junk" + BASELINE[at:]).pixels, shown(BASELINE))
 
 
 ODD_SEGMENTS = {

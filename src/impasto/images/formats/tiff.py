@@ -13,10 +13,10 @@ import numpy as np
 from PIL import Image
 
 from impasto.images.colors.color_space import ColorSpace, color_space_of
+from impasto.images.colors.containers.jpeg import frame_of
 from impasto.images.colors.profile import Channels
 from impasto.images.colors.to_srgb import array_to_srgb
 from impasto.images.formats.exif import Exif, valid_orientation
-from impasto.images.formats.jpeg import frame_of
 from impasto.images.formats.pillow import from_pillow
 from impasto.images.formats.samples import full_scale, raster_of
 from impasto.images.formats.tiff_pages import picture_page
