@@ -12,7 +12,7 @@ from PIL import Image
 from PIL.ExifTags import Base
 from tests.odd.by_hand import by_pillow
 
-from impasto.errors import UnreadableImage
+from impasto.errors import ImageTooLarge, UnreadableImage
 from impasto.images import read
 
 RANDOM = np.random.default_rng(14)
@@ -126,6 +126,52 @@ def test_a_bmp_whose_alpha_is_zero_everywhere_is_opaque() -> None:
     assert np.array_equal(picture.pixels, NOISE)
     hidden[0, 0, 3] = 7
     assert np.array_equal(read(bmp(hidden), role="content").pixels, hidden)
+
+
+def masked_bmp(number: int, bits: int, masks: tuple[int, ...], *, header: int = 40, top_down: bool = False) -> bytes:
+    """A BMP of two rows of one pixel: the upper one is this number, the lower one 0."""
+    compression = 6 if len(masks) == 4 and header == 40 else 3
+    info = struct.pack("<IiiHHIIiiII", header, 1, -2 if top_down else 2, 1, bits, compression, 8, 2835, 2835, 0, 0)
+    info = (info + struct.pack(f"<{len(masks)}I", *masks)).ljust(header, b"\0")
+    rows = [struct.pack("<I", number), bytes(4)]
+    data = b"".join(rows if top_down else rows[::-1])
+    return b"BM" + struct.pack("<IHHI", 14 + len(info) + len(data), 0, 0, 14 + len(info)) + info + data
+
+
+@pytest.mark.parametrize("top_down", [False, True])
+@pytest.mark.parametrize(
+    ("number", "bits", "masks", "header", "expected"),
+    [
+        (0b10000_000010_11111, 16, (0xF800, 0x07E0, 0x001F), 40, (132, 8, 255)),
+        (0b1_10000_00001_11111, 16, (0x7C00, 0x03E0, 0x001F, 0x8000), 108, (132, 8, 255, 255)),
+        (0x7C63, 16, (0x0F00, 0x00F0, 0x000F, 0xF000), 124, (12 * 17, 6 * 17, 3 * 17, 7 * 17)),
+        (0xC8643200, 32, (0xFF000000, 0x00FF0000, 0x0000FF00), 40, (200, 100, 50)),
+        (0x4DC86432, 32, (0x00FF0000, 0x0000FF00, 0x000000FF, 0xFF000000), 40, (200, 100, 50, 77)),
+        (0x4D3264C8, 32, (0x000000FF, 0x0000FF00, 0x00FF0000, 0xFF000000), 56, (200, 100, 50, 77)),
+        (0x00C86432, 32, (0x00FF0000, 0x0000FF00, 0x000000FF, 0xFF000000), 108, (200, 100, 50)),
+        (0x00C80032, 32, (0x00FF0000, 0, 0x000000FF), 40, (200, 0, 50)),
+        (1023 << 20 | 512 << 10 | 1, 32, (0x3FF00000, 0x000FFC00, 0x000003FF), 40, (65535, 32800, 64)),
+    ],
+)
+def test_masks_of_a_bmp_say_where_its_channels_lie(
+    number: int, bits: int, masks: tuple[int, ...], header: int, expected: tuple[int, ...], top_down: bool
+) -> None:
+    picture = read(masked_bmp(number, bits, masks, header=header, top_down=top_down))
+    assert picture.pixels[0, 0].tolist() == list(expected)
+    assert not picture.pixels[1].any()
+    assert picture.dpi == pytest.approx((72, 72), abs=0.01)
+
+
+def test_a_bmp_with_masks_that_ends_early_or_makes_no_sense_is_refused() -> None:
+    masks = (0x00FF0000, 0x0000FF00, 0x000000FF)
+    with pytest.raises(UnreadableImage, match="its pixels end early"):
+        read(masked_bmp(7, 32, masks)[:-1])
+    with pytest.raises(UnreadableImage, match="not side by side"):
+        read(masked_bmp(7, 32, (0x00F0F000, *masks[1:])))
+    huge = bytearray(masked_bmp(7, 32, masks))
+    huge[18:26] = struct.pack("<ii", 2**31 - 1, -(2**31) + 1)
+    with pytest.raises(ImageTooLarge):
+        read(bytes(huge))
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])

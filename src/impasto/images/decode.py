@@ -11,10 +11,10 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Final
 
-import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from impasto.images.colors.color_space import color_space_of
+from impasto.images.formats.bmp import from_bmp
 from impasto.images.formats.heif import from_avif, from_heif
 from impasto.images.formats.jpeg import from_jpeg
 from impasto.images.formats.kinds import RAW, is_raw, seeming
@@ -118,20 +118,9 @@ _MAGIC: Final = {
 }
 
 
-def _bmp(data: bytes, *, max_pixels: int) -> Raster:
-    """A BMP; where its alpha is 0 everywhere, the fourth byte was left empty, and the picture is opaque."""
-    raster = _by_pillow("BMP")(data, max_pixels=max_pixels)
-    if raster.pixels.shape[2] == 4 and not raster.pixels[..., 3].any():
-        return Raster(np.ascontiguousarray(raster.pixels[..., :3]), raster.dpi)
-    return raster
-
-
-def _by_pillow(name: str) -> Callable[..., Raster]:
-    def decoder(data: bytes, *, max_pixels: int) -> Raster:
-        with Image.open(io.BytesIO(data), formats=[name]) as image:
-            return from_pillow(image, max_pixels=max_pixels, space=color_space_of(data, name))
-
-    return decoder
+def _from_gif(data: bytes, *, max_pixels: int) -> Raster:
+    with Image.open(io.BytesIO(data), formats=["GIF"]) as image:
+        return from_pillow(image, max_pixels=max_pixels, space=color_space_of(data, "GIF"))
 
 
 _DECODERS: Final[dict[str, Callable[..., Raster]]] = {
@@ -139,8 +128,8 @@ _DECODERS: Final[dict[str, Callable[..., Raster]]] = {
     "JPEG": from_jpeg,
     "WEBP": from_webp,
     "TIFF": from_tiff,
-    "BMP": _bmp,
-    "GIF": _by_pillow("GIF"),
+    "BMP": from_bmp,
+    "GIF": _from_gif,
     "AVIF": from_avif,
     "HEIF": from_heif,
     "NPY": from_npy,
