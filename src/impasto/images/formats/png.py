@@ -15,17 +15,17 @@ from __future__ import annotations
 import contextlib
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from impasto.images.colors.color_space import color_space_of
+from impasto.images.colors.containers.png import SIGNATURE, Chunk, chunks_of
 from impasto.images.formats.exif import Exif, exif_in
 from impasto.images.formats.samples import raster_of
 from impasto.images.raster import Raster, Undecodable, check_size, usable_dpi
 
-_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """Samples per pixel by colour type."""
 
@@ -41,12 +41,6 @@ _MOST_TEXT_BYTES: Final = 1 << 20
 _XMP: Final = b"XML:com.adobe.xmp"
 _RAW_EXIF: Final = (b"Raw profile type exif", b"Raw profile type APP1")
 """ImageMagick's texts for EXIF: its bytes in hexadecimal behind a line of their name and number."""
-
-
-class _Chunk(NamedTuple):
-    kind: bytes
-    data: memoryview
-    whole: bool  # complete, and its checksum is right
 
 
 class _Header(NamedTuple):
@@ -66,7 +60,7 @@ def from_png(data: bytes, *, max_pixels: int) -> Raster:
         TooManyPixels: From the header, before anything is decoded.
         Undecodable: The pixels are damaged or incomplete.
     """
-    chunks = list(_chunks(data))
+    chunks = list(chunks_of(data))
     header = _header(chunks)
     check_size(header.width, header.height, max_pixels=max_pixels)
     before, stored = _critical(chunks)
@@ -74,21 +68,7 @@ def from_png(data: bytes, *, max_pixels: int) -> Raster:
     return raster_of(pixels, color_space_of(data, "PNG"), exif=_exif(chunks))
 
 
-def _chunks(data: bytes) -> Iterator[_Chunk]:
-    """The chunks in order up to IEND, or to the end of the file; the last one may be incomplete."""
-    view, at = memoryview(data), len(_SIGNATURE)
-    while at + 8 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, at)
-        body, end = view[at + 8 : at + 8 + length], at + 12 + length
-        stored = data[end - 4 : end]
-        whole = len(stored) == 4 and struct.unpack(">I", stored)[0] == zlib.crc32(body, zlib.crc32(kind))
-        yield _Chunk(kind, body, whole)
-        if kind == b"IEND":
-            return
-        at = end
-
-
-def _header(chunks: list[_Chunk]) -> _Header:
+def _header(chunks: list[Chunk]) -> _Header:
     if chunks and chunks[0].kind == b"CgBI":
         raise Undecodable("PNG in Apple's own form for iPhones (CgBI) is not supported; save it again as PNG")
     if not chunks or chunks[0].kind != b"IHDR" or len(chunks[0].data) < 13:
@@ -96,38 +76,38 @@ def _header(chunks: list[_Chunk]) -> _Header:
     return _Header(*struct.unpack(">IIBBBBB", chunks[0].data[:13]))
 
 
-def _decoded(header: _Header, before: list[_Chunk], stored: list[_Chunk]) -> np.ndarray:
+def _decoded(header: _Header, before: list[Chunk], stored: list[Chunk]) -> np.ndarray:
     import imagecodecs
 
-    if all(chunk.whole for chunk in [*before, *stored]):
+    if all(chunk.is_whole for chunk in [*before, *stored]):
         # Where the decoder stops, the checksum inside the stream may be all that is wrong.
         with contextlib.suppress(imagecodecs.PngError):
             return imagecodecs.png_decode(_file_of(before, [chunk.data for chunk in stored]))
     return imagecodecs.png_decode(_file_of(before, [_whole_stream(header, stored)]))
 
 
-def _critical(chunks: list[_Chunk]) -> tuple[list[_Chunk], list[_Chunk]]:
+def _critical(chunks: list[Chunk]) -> tuple[list[Chunk], list[Chunk]]:
     """The chunks that a decoder needs before the pixels, and those of the pixels.  Raises Undecodable where they are damaged."""
     pixels = [chunk for chunk in chunks if chunk.kind == b"IDAT"]
     if not pixels:
         raise Undecodable("damaged or incomplete (it has no pixels); copy or download it again")
     before = chunks[1 : chunks.index(pixels[0])]
     palettes = [chunk for chunk in before if chunk.kind == b"PLTE"]
-    if any(not chunk.whole for chunk in palettes):
+    if any(not chunk.is_whole for chunk in palettes):
         raise Undecodable("damaged or incomplete (its palette has a wrong checksum); copy or download it again")
-    transparency = [chunk for chunk in before if chunk.kind == b"tRNS" and chunk.whole]
+    transparency = [chunk for chunk in before if chunk.kind == b"tRNS" and chunk.is_whole]
     return [chunks[0]._replace(data=chunks[0].data[:13]), *palettes[:1], *transparency[:1]], pixels
 
 
-def _file_of(before: list[_Chunk], pixels: Sequence[bytes | memoryview]) -> bytes:
+def _file_of(before: list[Chunk], pixels: Sequence[bytes | memoryview]) -> bytes:
     """A PNG of these chunks with right checksums."""
-    parts: list[bytes | memoryview] = [_SIGNATURE]
+    parts: list[bytes | memoryview] = [SIGNATURE]
     for kind, body in [*((chunk.kind, chunk.data) for chunk in before), *((b"IDAT", body) for body in pixels), (b"IEND", b"")]:
         parts += [struct.pack(">I", len(body)) + kind, body, struct.pack(">I", zlib.crc32(body, zlib.crc32(kind)))]
     return b"".join(parts)
 
 
-def _whole_stream(header: _Header, pixels: list[_Chunk]) -> bytes:
+def _whole_stream(header: _Header, pixels: list[Chunk]) -> bytes:
     """The zlib stream of the pixels, with the checksum that they have.
 
     Raises Undecodable unless all bytes are there that the header promises, and a checksum vouches for them: the stream's own,
@@ -147,7 +127,7 @@ def _whole_stream(header: _Header, pixels: list[_Chunk]) -> bytes:
         raise Undecodable("damaged or incomplete (its pixels end early); copy or download it again")
     end = min(end, len(stream)) - len(unpacker.unused_data)
     right = checksum.to_bytes(4, "big")
-    if not (unpacker.eof and right.startswith(stream[end : end + 4])) and not all(chunk.whole for chunk in pixels):
+    if not (unpacker.eof and right.startswith(stream[end : end + 4])) and not all(chunk.is_whole for chunk in pixels):
         raise Undecodable("damaged or incomplete (the checksums of its pixels are wrong); copy or download it again")
     return stream[:end] + right
 
@@ -163,7 +143,7 @@ def _stream_bytes(header: _Header) -> int:
     return total
 
 
-def _exif(chunks: list[_Chunk]) -> Exif:
+def _exif(chunks: list[Chunk]) -> Exif:
     """What the file says about orientation and resolution, before or behind its pixels."""
     exif: bytes | None = None
     xmp: bytes | None = None
@@ -184,7 +164,7 @@ def _exif(chunks: list[_Chunk]) -> Exif:
     return stated if dpi is None else stated._replace(dpi=dpi)
 
 
-def _text(chunk: _Chunk, keyword: bytes) -> bytes:
+def _text(chunk: Chunk, keyword: bytes) -> bytes:
     """The text behind the keyword, unpacked; empty where it is broken or too long to be EXIF."""
     rest = bytes(chunk.data[len(keyword) + 1 :])
     packed = chunk.kind == b"zTXt"

@@ -9,6 +9,7 @@ from typing import Final
 from PIL import Image
 
 from impasto.images.colors.color_space import color_space_of
+from impasto.images.colors.containers.webp import chunks_of
 from impasto.images.formats.pillow import from_pillow
 from impasto.images.raster import Raster, TooManyPixels, Undecodable
 
@@ -35,16 +36,9 @@ def _by_pillow(decoded: bytes, data: bytes, max_pixels: int) -> Raster:
 def pixels_only(data: bytes) -> bytes:
     """Return the WebP of its chunks of pixels, as far as they are whole."""
     parts: list[bytes] = []
-    at = 12
-    while at + 8 <= len(data):
-        name, length = struct.unpack_from("<4sI", data, at)
-        body = data[at + 8 : at + 8 + length]
-        if len(body) < length:
-            break
-        if name == b"VP8X" and length == 10:
-            body = bytes([body[0] & _OF_PIXELS]) + body[1:]
+    for name, contents in chunks_of(data):
+        body = bytes([contents[0] & _OF_PIXELS]) + contents[1:] if name == b"VP8X" and len(contents) == 10 else contents
         if name in _PIXELS or name == b"VP8X":
-            parts.append(struct.pack("<4sI", name, length) + body + bytes(length % 2))
-        at += 8 + length + length % 2
+            parts.append(struct.pack("<4sI", name, len(body)) + body + bytes(len(body) % 2))
     inside = b"WEBP" + b"".join(parts)
     return b"RIFF" + struct.pack("<I", len(inside)) + inside

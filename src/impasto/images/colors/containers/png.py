@@ -1,4 +1,4 @@
-"""PNG (W3C, third edition): the chunks cICP, iCCP, sRGB, gAMA, cHRM and eXIf."""
+"""PNG (W3C, third edition): its chunks, and what cICP, iCCP, sRGB, gAMA, cHRM and eXIf say about colours."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import contextlib
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from impasto.images.colors.containers.statements import Cicp, Point, Statements, points
+
+SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 
 _MOST_PROFILE_BYTES: Final = 2**24
 _BEFORE_THE_PIXELS: Final = {b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM"}
@@ -16,9 +18,34 @@ _PQ_BY_NAME: Final = b"ITUR_2100_PQ_FULL"
 """An ICC profile of this name means BT.2100 PQ, whatever it says (W3C note "Using the ITU BT.2100 PQ EOTF with PNG")."""
 
 
+class Chunk(NamedTuple):
+    """A chunk's kind, its contents as far as they are there, and its checksum likewise."""
+
+    kind: bytes
+    data: memoryview
+    checksum: bytes
+
+    @property
+    def is_whole(self) -> bool:
+        """True where the checksum is there and right."""
+        return self.checksum == zlib.crc32(self.data, zlib.crc32(self.kind)).to_bytes(4, "big")
+
+
+def chunks_of(data: bytes) -> Iterator[Chunk]:
+    """Yield the chunks of a PNG in order, up to IEND or the end of the file; the last one may be incomplete."""
+    view, at = memoryview(data), len(SIGNATURE)
+    while at + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, at)
+        end = at + 8 + length
+        yield Chunk(kind, view[at + 8 : end], data[end : end + 4])
+        if kind == b"IEND":
+            return
+        at = end + 4
+
+
 def statements(data: bytes) -> Statements:
     """Return what a PNG file says; a chunk that is damaged, misplaced or repeated is left out."""
-    chunks = _chunks(data)
+    chunks = _of_colors(data)
     icc, cicp = _profile(chunks.get(b"iCCP", b""))
     return Statements(
         icc=icc,
@@ -30,28 +57,16 @@ def statements(data: bytes) -> Statements:
     )
 
 
-def _chunks(data: bytes) -> dict[bytes, bytes]:
+def _of_colors(data: bytes) -> dict[bytes, bytes]:
     """The first sound chunk of each kind that speaks of colours; EXIF may stand behind the pixels."""
     found: dict[bytes, bytes] = {}
     pixels_seen = False
-    for name, start, end in _places(data):
-        pixels_seen = pixels_seen or name in {b"IDAT", b"PLTE"}
-        wanted = name == b"eXIf" or (name in _BEFORE_THE_PIXELS and not pixels_seen)
-        if wanted and name not in found and zlib.crc32(data[start - 4 : end]) == int.from_bytes(data[end : end + 4], "big"):
-            found[name] = data[start:end]
+    for chunk in chunks_of(data):
+        pixels_seen = pixels_seen or chunk.kind in {b"IDAT", b"PLTE"}
+        wanted = chunk.kind == b"eXIf" or (chunk.kind in _BEFORE_THE_PIXELS and not pixels_seen)
+        if wanted and chunk.kind not in found and chunk.is_whole:
+            found[chunk.kind] = bytes(chunk.data)
     return found
-
-
-def _places(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Name, start and end of each whole chunk's contents."""
-    at = 8
-    while at + 12 <= len(data):
-        length = int.from_bytes(data[at : at + 4], "big")
-        name, start = data[at + 4 : at + 8], at + 8
-        if name == b"IEND" or start + length + 4 > len(data):
-            return
-        yield name, start, start + length
-        at = start + length + 4
 
 
 def _profile(chunk: bytes) -> tuple[bytes | None, Cicp | None]:
