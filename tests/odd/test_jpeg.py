@@ -161,6 +161,8 @@ def test_kinds_that_nobody_decodes_are_named() -> None:
     twelve = bytes(imagecodecs.jpeg8_encode(SMOOTH.astype(np.uint16) << 4, bitspersample=12))
     with pytest.raises(UnreadableImage, match="12 bits and 3 channels: damaged or incomplete"):
         read(twelve[: len(twelve) // 2])
+    with pytest.raises(UnreadableImage, match="12 bits and 3 channels: damaged or incomplete"):
+        read(twelve[: len(twelve) * 2 // 3] + END)
     hierarchical = BASELINE.replace(b"\xff\xc0\0\x11", b"\xff\xc5\0\x11")
     with pytest.raises(UnreadableImage, match="hierarchical JPEG with 8 bits and 3 channels is not supported"):
         read(hierarchical)

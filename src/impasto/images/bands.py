@@ -1,4 +1,4 @@
-"""Rows in bands: what a whole picture need not be held for is done a few rows at a time."""
+"""Bands of rows: work that does not need a whole picture at once is done a few rows at a time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOST_ROWS: Final = 256
 
 
 def bands(height: int, width: int) -> Iterator[slice]:
-    """The rows 0..height from top to bottom, at least one row and about PIXELS pixels at a time."""
+    """Yield the rows 0..height from top to bottom, at least one row and about PIXELS pixels at a time."""
     rows = max(1, min(PIXELS // width, MOST_ROWS))
     for top in range(0, height, rows):
         yield slice(top, min(top + rows, height))

@@ -20,7 +20,7 @@ _MISSING: Final = (225, 225, 225)
 def contact_sheet(
     pictures: Sequence[Sequence[Tensor | None]], *, rows: Sequence[str], columns: Sequence[str], size: tuple[int, int]
 ) -> Tensor:
-    """One picture [3, H, W], 0..1, of pictures [3, height, width], sRGB-encoded, 0..1; a grey field where there is None.
+    """Return one picture [3, H, W], 0..1, of pictures [3, height, width], sRGB-encoded, 0..1; a grey field where there is None.
 
     `rows`, `columns`: the words beside them; `size`: height and width of a field, to which larger pictures are cut.
     """

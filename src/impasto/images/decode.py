@@ -37,7 +37,7 @@ _UNKNOWN: Final = re.compile(
 
 @contextlib.contextmanager
 def guarded(*, max_pixels: int) -> Iterator[None]:
-    """Inside, Pillow's limit is ours, nothing is warned or logged, errors are TooManyPixels or Undecodable.
+    """Run a decoder silently: Pillow's limit is ours, and its errors come as TooManyPixels or Undecodable.
 
     Pillow's limit, warning filters and loggers belong to the whole process, so one reader at a time
     changes them, and puts them back.
@@ -69,7 +69,7 @@ def guarded(*, max_pixels: int) -> Iterator[None]:
 
 
 def _in_words(error: Exception) -> str:
-    """What a decoder found wrong: a kind that it does not know, or damage."""
+    """An error of a decoder in words: a kind that it does not know, or damage."""
     if isinstance(error, UnidentifiedImageError):
         return f"damaged or incomplete, or of a kind that is not supported; {_AGAIN}, or save it as PNG"
     text = " ".join(str(error).split())[:120].rstrip(".")
@@ -92,7 +92,7 @@ def decode(data: bytes, *, max_pixels: int) -> Raster:
 
 
 def check_kind(beginning: bytes) -> None:
-    """Raises Undecodable where a file's first bytes say that it is no picture of a supported format, with what it is."""
+    """Raise Undecodable, with what a file seems to be, where its first bytes are those of no supported format."""
     beginning = beginning[:4096].lstrip(_BEFORE)
     if is_raw(beginning):
         raise Undecodable(RAW)
@@ -101,7 +101,7 @@ def check_kind(beginning: bytes) -> None:
 
 
 def format_of(data: bytes) -> str | None:
-    """The name of the file's format by its first bytes, or None."""
+    """Return the name of a file's format by its first bytes, or None."""
     return next((name for name, pattern in _MAGIC.items() if pattern.match(data[:4096]) is not None), None)
 
 

@@ -28,7 +28,7 @@ _UNDEFINED: Final = bytes(8)
 def png_with(
     png: memoryview, *, icc: bytes, dpi: tuple[float, float] | None, manifest: str | None
 ) -> tuple[memoryview, bytes, memoryview]:
-    """The PNG with profile, resolution and manifest between its header and its pixels: in three parts, not copied."""
+    """Return the PNG with profile, resolution and manifest between its header and its pixels: in three parts, not copied."""
     header = 8 + 12 + 13
     chunks = png_chunk(b"iCCP", b"sRGB\0\0" + zlib.compress(icc, 9))
     if dpi is not None:
@@ -40,12 +40,12 @@ def png_with(
 
 
 def png_chunk(kind: bytes, data: bytes) -> bytes:
-    """One chunk of a PNG file: length, kind, data, checksum."""
+    """Return one chunk of a PNG file: length, kind, data, checksum."""
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
 def exif_with(manifest: str | None, *, dpi: tuple[float, float] | None = None, max_bytes: int | None = None) -> bytes:
-    """EXIF with the manifest as UserComment and the resolution; empty if there is nothing to say.
+    """Return EXIF with the manifest as UserComment and the resolution; empty if there is nothing to say.
 
     A manifest that makes it longer than max_bytes is left out.
     """
@@ -62,7 +62,7 @@ def exif_with(manifest: str | None, *, dpi: tuple[float, float] | None = None, m
 
 
 def read_manifest(path: str | os.PathLike[str]) -> str | None:
-    """The manifest that `write` stored in a PNG, JPEG, WebP or TIFF; None if there is none, or no picture.
+    """Return the manifest that `write` stored in a PNG, JPEG, WebP or TIFF; None if there is none, or no picture.
 
     Raises UnreadableImage when the file itself cannot be read.
     """

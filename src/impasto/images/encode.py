@@ -22,7 +22,7 @@ Bits = Literal[8, 16]
 
 @dataclass(frozen=True)
 class Format:
-    """What a kind of file can hold."""
+    """The abilities of a kind of file."""
 
     name: str
     bits: tuple[int, ...]
@@ -52,7 +52,7 @@ def encode(
     dpi: tuple[float, float] | None = None,
     manifest: str | None = None,
 ) -> bytes:
-    """The bytes of a file of this extension (".png").
+    """Return the bytes of a file of this extension (".png").
 
     `rgb`: [3, H, W] or [1, 3, H, W], sRGB-encoded, 0..1; `alpha`: [H, W], 0..1, laid over white for JPEG.
     `quality`, 1..100, is JPEG's and WebP's; WebP at 100 is lossless.  A manifest too long for JPEG
@@ -75,7 +75,7 @@ def save(
     dpi: tuple[float, float] | None = None,
     manifest: str | None = None,
 ) -> None:
-    """Writes what `encode` returns to a file open for writing; raises the file's OSError too."""
+    """Write the bytes that `encode` returns to a file open for writing; raises the file's OSError too."""
     image = _checked(rgb, alpha)
     kind = check_format(format, bits=bits, size=(image.shape[1], image.shape[2]))
     match kind.name:
@@ -98,7 +98,7 @@ def save(
 
 
 def check_format(extension: str, *, bits: int, size: tuple[int, int] | None = None) -> Format:
-    """The format of an extension; raises OutputError for unknown ones, and for a depth or size (height, width) it has not."""
+    """Return the format of an extension; raises OutputError for an unknown one, a depth or a size (height, width) beyond it."""
     kind = FORMATS.get(extension.lower())
     if kind is None:
         raise OutputError(f"there is no format {extension!r}; choose from {', '.join(FORMATS)}", extension=extension)
@@ -150,7 +150,7 @@ def _band(image: Tensor, alpha: Tensor | None, rows: slice, *, bits: int) -> np.
 
 
 def _image(image: Tensor, alpha: Tensor | None, *, mode: Literal["RGB", "RGBA"]) -> Image.Image:
-    """As an 8-bit image; alpha is laid over white where the mode has none."""
+    """The picture as an 8-bit image; alpha is laid over white where the mode has none."""
     height, width = image.shape[1:]
     whole = Image.new(mode, (width, height), None)
     for rows in bands(height, width):

@@ -1,4 +1,4 @@
-"""A picture as the program keeps it: whole numbers as decoded, floats only where and at the size they are asked for.
+"""A picture in memory: whole numbers as decoded, floats only where and at the size they are asked for.
 
 In float32 a photograph takes four times the memory of its 8 bits, and a run looks at most of it only shrunk.
 
@@ -27,7 +27,7 @@ class Picture:
     """A picture, and the bytes it came from: `read(picture.encoded)` gives it again.
 
     `pixels`: [H, W, C], uint8, uint16, or float32 in 0..1, upright and sRGB-encoded, maybe read-only.
-    C: 1 gray, 2 gray and alpha, 3 RGB, 4 RGB and alpha.  `dpi`: pixels an inch, across and down.
+    C: 1 gray, 2 gray and alpha, 3 RGB, 4 RGB and alpha.  `dpi`: pixels per inch, across and down.
     """
 
     pixels: np.ndarray
@@ -47,7 +47,7 @@ class Picture:
 
     @property
     def rgb(self) -> Tensor:
-        """All of it, float32 [3, H, W], sRGB-encoded, 0..1; made anew at each call, so for small pictures only."""
+        """The whole picture, float32 [3, H, W], sRGB-encoded, 0..1; made anew at each call, so for small pictures only."""
         whole = torch.empty(3, *self.size, dtype=torch.float32, device="cpu")
         for rows, color in zip(bands(*self.size), self._color(), strict=True):
             whole[:, rows] = color
@@ -55,27 +55,27 @@ class Picture:
 
     @property
     def alpha(self) -> Tensor | None:
-        """Float32 [H, W], 0..1, or None where all is opaque; made anew at each call."""
+        """Opacity, float32 [H, W], 0..1; None where all is opaque; made anew at each call."""
         if not self._has_alpha:
             return None
         return torch.cat([band[0] for band in self._alpha()])
 
     def at(self, size: tuple[int, int]) -> Tensor:
-        """float32 [1, 3, *size], sRGB-encoded, 0..1: what `resize` makes of `rgb`, without ever holding that."""
+        """Return `rgb` at another size, float32 [1, 3, *size], sRGB-encoded, 0..1, without ever holding it at its own."""
         if tuple(size) == self.size:
             return self.rgb[None]
         color = resize_bands(self._color(), self.size, size)
         return color.expand(3, -1, -1).contiguous()[None]
 
     def alpha_at(self, size: tuple[int, int]) -> Tensor | None:
-        """float32 [*size], 0..1: what `resize` makes of `alpha`; None where all is opaque."""
+        """Return `alpha` at another size, float32 [*size], 0..1; None where all is opaque."""
         if not self._has_alpha or tuple(size) == self.size:
             return self.alpha
         return resize_bands(self._alpha(), self.size, size)[0]
 
     @cached_property
     def sha256(self) -> str:
-        """Of `encoded`."""
+        """The hash of `encoded`."""
         return hashlib.sha256(self.encoded).hexdigest()
 
     @cached_property

@@ -16,7 +16,7 @@ _ROUNDING: Final = 1e-5
 
 @dataclass(frozen=True)
 class Raster:
-    """Upright and sRGB-encoded.
+    """A decoded picture, upright and sRGB-encoded.
 
     `pixels`: [H, W, C], uint8, uint16, or float32 in 0..1.
     C: 1 gray, 2 gray and alpha, 3 RGB, 4 RGB and alpha.
@@ -35,7 +35,7 @@ class TooManyPixels(Exception):
 
 
 def check_size(width: int, height: int, *, max_pixels: int) -> None:
-    """Raises TooManyPixels, or Undecodable for an empty picture."""
+    """Raise TooManyPixels for a picture over the limit, Undecodable for an empty one."""
     if width < 1 or height < 1:
         raise Undecodable(f"its size is {width}x{height} px, so nothing is in it; choose another")
     if width * height > max_pixels:
@@ -43,12 +43,12 @@ def check_size(width: int, height: int, *, max_pixels: int) -> None:
 
 
 def turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """[H, W, C] as stored → upright, for EXIF orientations 1..8; unknown ones mean 1."""
+    """Return stored pixels [H, W, C] upright, for EXIF orientations 1..8; unknown ones mean 1."""
     return np.ascontiguousarray(_turned_view(pixels, orientation))
 
 
 def to_be_turned(height: int, width: int, channels: int, *, orientation: int) -> tuple[np.ndarray, np.ndarray]:
-    """An empty upright uint8 picture, and a view of it that is filled as stored, [height, width, channels]."""
+    """Return an empty upright uint8 picture, and a view of it, [height, width, channels], to be filled as pixels are stored."""
     upright = np.empty((width, height, channels) if orientation in {5, 6, 7, 8} else (height, width, channels), np.uint8)
     # Turning by 90° is undone by turning by 270°; all others undo themselves.
     return upright, _turned_view(upright, {6: 8, 8: 6}.get(orientation, orientation))
@@ -74,7 +74,7 @@ def _turned_view(pixels: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def usable_dpi(x: object, y: object) -> tuple[float, float] | None:
-    """Both as floats if they make sense: EXIF holds rationals, with 0/0 among them."""
+    """Return a resolution as floats, None where it makes no sense: EXIF holds rationals, with 0/0 among them."""
     try:
         dpi = float(x), float(y)  # type: ignore[arg-type]
     except (TypeError, ValueError, ZeroDivisionError, OverflowError):
@@ -135,7 +135,7 @@ def unit_floats(array: np.ndarray, *, clip: bool = False) -> np.ndarray:
 
 
 def to_npy(raster: Raster) -> bytes:
-    """The pixels as the bytes of a .npy file; `from_npy` gives the same pixels."""
+    """Return the pixels as the bytes of a .npy file; `from_npy` gives the same pixels."""
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, np.lib.format.header_data_from_array_1_0(raster.pixels))
     # At once: a file in memory that grows as it is written has up to twice its size.
@@ -143,13 +143,13 @@ def to_npy(raster: Raster) -> bytes:
 
 
 def kept_in(data: bytes) -> Raster:
-    """The picture of what `to_npy` made, as a view into it."""
+    """Return the picture in bytes that `to_npy` made, as a view into them."""
     shape, dtype, start = _header(data)
     return Raster(np.frombuffer(data, dtype, offset=start).reshape(shape))
 
 
 def from_npy(data: bytes, *, max_pixels: int) -> Raster:
-    """The picture in a .npy file.  Raises Undecodable, ValueError, and what `from_array` raises."""
+    """Return the picture in a .npy file.  Raises Undecodable, ValueError, and the errors of `from_array`."""
     shape, dtype, start = _header(data)
     # The header is checked before any memory is taken: it may claim anything.
     if dtype.hasobject or len(data) - start != math.prod(shape) * dtype.itemsize:
@@ -158,7 +158,7 @@ def from_npy(data: bytes, *, max_pixels: int) -> Raster:
 
 
 def _header(data: bytes) -> tuple[tuple[int, ...], np.dtype[Any], int]:
-    """Shape, type, and where the numbers begin."""
+    """Shape and type of the numbers, and the place of the first."""
     file = io.BytesIO(data)
     version = np.lib.format.read_magic(file)
     read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0

@@ -27,7 +27,7 @@ _ROLES_SEEN: Final = {"content", "style"}
 
 
 class Readable(Protocol):
-    """An open file, as `open(…, "rb")`, BytesIO and uploads are."""
+    """An open file: `open(…, "rb")`, a BytesIO, an upload."""
 
     def read(self, size: int, /) -> bytes:
         """Return the next bytes."""
@@ -106,7 +106,7 @@ def _is_open_file(source: object) -> bool:
 
 
 def _check_visible(pixels: np.ndarray) -> None:
-    """Raises Undecodable for a picture whose alpha is 0 everywhere, to 8 bits: all that can be seen of it is nothing."""
+    """Raise Undecodable for a picture whose alpha is 0 everywhere, to 8 bits: nothing of it can be seen."""
     if pixels.shape[2] in {2, 4}:
         full = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}.get(pixels.dtype, 1)
         if all(float(pixels[rows, :, -1].max()) * 510 < full for rows in bands(*pixels.shape[:2])):

@@ -28,7 +28,7 @@ def resize(x: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def resize_bands(bands: Iterable[Tensor], before: tuple[int, int], size: tuple[int, int]) -> Tensor:
-    """What `resize` makes of the picture whose bands these are, up to rounding.
+    """Return the result of `resize` for a picture that comes in bands, up to rounding.
 
     `bands`: [C, rows, W] from top to bottom, at least one; `before`, `size`: (height, width).  Returns [C, *size], clamped.
     """
@@ -74,7 +74,7 @@ class Filter:
 
     @classmethod
     def between(cls, before: int, after: int) -> Filter:
-        """The filter for so many px before and after."""
+        """Return the filter for so many px before and after."""
         scale = np.float32(before) / np.float32(after)
         stretch = max(scale, np.float32(1))
         centers = (np.float64(scale) * (np.arange(after) + 0.5)).astype(np.float32)
@@ -84,7 +84,7 @@ class Filter:
         return cls(centers.astype(np.float64), first, end, float(stretch))
 
     def of_rows(self, top: int, bottom: int) -> tuple[slice, np.ndarray]:
-        """The outputs that see inputs top ≤ j < bottom, and their weights [outputs, bottom - top], not yet normalised."""
+        """Return the outputs that see inputs top ≤ j < bottom, and their weights [outputs, bottom - top], not yet normalised."""
         seen_by = slice(
             int(np.searchsorted(self.end, top, side="right")),
             int(np.searchsorted(self.first, bottom, side="left")),
@@ -96,7 +96,7 @@ class Filter:
 
 
 def cubic(distance: np.ndarray) -> np.ndarray:
-    """Keys' cubic convolution kernel at distances ≥ 0; 0 from 2 on.  Keys 1981, eq. 4."""
+    """Return Keys' cubic convolution kernel at distances ≥ 0; 0 from 2 on.  Keys 1981, eq. 4."""
     a, d = _SHARPNESS, distance
     near = ((a + 2) * d - (a + 3)) * d * d + 1
     far = ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
@@ -104,7 +104,7 @@ def cubic(distance: np.ndarray) -> np.ndarray:
 
 
 def fit(size: tuple[int, int], long_side: int) -> tuple[int, int]:
-    """(height, width) of the same aspect: the longer side is `long_side`, the other rounded, at least 1."""
+    """Return (height, width) of the same aspect: the longer side is `long_side`, the other rounded, at least 1."""
     height, width = size
     if height >= width:
         return long_side, max(1, round(width * long_side / height))

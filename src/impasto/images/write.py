@@ -18,7 +18,7 @@ __all__ = ["FORMATS", "check_target", "encode", "to_pil", "write"]
 def check_target(
     path: str | os.PathLike[str], *, overwrite: bool = False, bits: int = 8, size: tuple[int, int] | None = None
 ) -> None:
-    """Finds out before the work what would fail after it; makes missing folders.  `size`: (height, width), if known.
+    """Check a place before the work that ends in it, and make missing folders.  `size`: (height, width), if known.
 
     Raises OutputError: unknown extension, a depth or size the format has not, a folder in place of a file,
     a file that exists, a folder that cannot be made or written to.
@@ -52,7 +52,7 @@ def write(
     manifest: str | None = None,
     overwrite: bool = False,
 ) -> Path:
-    """Writes a picture in the format of the extension; returns the path.
+    """Write a picture in the format of the extension, and return the path.
 
     `rgb`: [3, H, W] or [1, 3, H, W], sRGB-encoded, 0..1.  Without `overwrite` an existing file is never
     replaced, not even one that appears meanwhile.  The other arguments are those of `encode`.

@@ -29,7 +29,7 @@ _SRGB_POWER: Final = 2.2
 
 @dataclass(frozen=True, kw_only=True)
 class ColorSpace:
-    """What a file says about the colours of its pixels; all None means sRGB.
+    """The colour space of a file's pixels, as the file states it; all None means sRGB.
 
     Attributes:
         icc: An ICC profile. It wins over the rest, which is used where the profile turns out to be of no use.
@@ -47,7 +47,7 @@ class ColorSpace:
 
     @property
     def says_srgb(self) -> bool:
-        """Whether pixels without an ICC profile are sRGB's as they stand."""
+        """True where pixels without an ICC profile are sRGB's as they stand."""
         return self.primaries is None and self.transfer is None and self.full_range
 
 

@@ -54,14 +54,14 @@ def measured_peak(pixels: np.ndarray, space: ColorSpace) -> float:
 
 
 def row_groups(height: int, width: int) -> Iterator[slice]:
-    """The rows 0..height from top to bottom, at least one row and about 2^17 pixels at a time."""
+    """Yield the rows 0..height from top to bottom, at least one row and about 2^17 pixels at a time."""
     rows = max(1, _PIXELS // width)
     for top in range(0, height, rows):
         yield slice(top, min(top + rows, height))
 
 
 def unit(pixels: np.ndarray) -> np.ndarray:
-    """Return uint8, uint16 or float32 as float32 in 0..1."""
+    """Return uint8, uint16 or float32 pixels as float32 in 0..1."""
     if pixels.dtype == np.float32:
         return pixels
     scaled: np.ndarray = pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)

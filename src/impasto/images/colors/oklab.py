@@ -21,20 +21,20 @@ _TO_LAB: Final = (
     (0.0259040371, 0.7827717662, -0.8086757660),
 )
 _INSIDE: Final = 1e-4
-"""What a channel may leave 0..1 by and still be clipped: the matrices are rounded."""
+"""A channel may leave 0..1 by this much and is clipped then: the matrices are rounded."""
 
 _HALVINGS: Final = 12
 
 
 def to_oklab(rgb: Tensor) -> Tensor:
-    """[B, 3, H, W], sRGB-encoded, 0..1 → [B, 3, H, W], Oklab."""
+    """Return Oklab, [B, 3, H, W], of colours [B, 3, H, W], sRGB-encoded, 0..1."""
     linear = torch.where(rgb <= 0.04045, rgb / 12.92, ((rgb.clamp_min(0) + 0.055) / 1.055) ** 2.4)
     cones = _times(_TO_CONES, linear)
     return _times(_TO_LAB, cones.sign() * cones.abs() ** (1 / 3))
 
 
 def to_srgb(lab: Tensor) -> Tensor:
-    """Oklab [B, 3, H, W] → sRGB-encoded, 0..1; a colour that sRGB does not have loses chroma, not lightness, until it does."""
+    """Return sRGB-encoded colours, 0..1, of Oklab [B, 3, H, W]; one outside sRGB loses chroma, not lightness, until it fits."""
     lab = torch.cat([lab[:, :1].clamp(0, 1), lab[:, 1:]], 1)
     rgb = _encoded(lab)
     outside = ((rgb < -_INSIDE) | (rgb > 1 + _INSIDE)).any(1)
@@ -55,7 +55,7 @@ def _with_chroma(lab: Tensor, share: Tensor) -> Tensor:
 
 
 def _encoded(lab: Tensor) -> Tensor:
-    """Not clipped."""
+    """Oklab → sRGB-encoded, not clipped."""
     cones = _times(_inverse(_TO_LAB), lab) ** 3
     linear = _times(_inverse(_TO_CONES), cones)
     return torch.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear.clamp_min(0.0031308) ** (1 / 2.4) - 0.055)

@@ -57,7 +57,7 @@ class Primaries:
 
 
 def _xyz(point: Point) -> np.ndarray:
-    """Its XYZ for Y = 1."""
+    """The XYZ of a chromaticity for Y = 1."""
     x, y = point
     return np.array([x / y, 1.0, (1 - x - y) / y])
 

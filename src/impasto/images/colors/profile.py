@@ -46,7 +46,7 @@ def image_through(image: Image.Image, icc: bytes | None) -> Image.Image | None:
 
 
 def _as_the_profile_counts(image: Image.Image, icc: bytes) -> Image.Image:
-    """Gray pixels beside an RGB profile as RGB, and RGB pixels that are all gray beside a gray profile as gray.
+    """The image with as many channels as its profile has: gray as RGB, or RGB that is gray in all pixels as gray.
 
     Decoders and editors change the number of channels, and keep the profile.
     """
@@ -106,7 +106,7 @@ def array_through(pixels: np.ndarray, icc: bytes, channels: Channels) -> np.ndar
     """Return pixels through a profile, [H, W, 3] of the same type; None where the profile is of no use.
 
     Args:
-        pixels: [H, W, C], uint8, uint16 or float32 in 0..1; see `color.array_to_srgb`.
+        pixels: [H, W, C], uint8, uint16 or float32 in 0..1; see `to_srgb.array_to_srgb`.
         icc: The profile.
         channels: What the C channels are.
     """

@@ -21,7 +21,7 @@ _PER_INCH: Final = {2: 1.0, 3: 2.54}
 
 
 class Exif(NamedTuple):
-    """How the stored pixels become the picture: `orientation` 1..8 as in EXIF, `dpi` as stored, across and down."""
+    """The way from stored pixels to the picture: `orientation` 1..8 as in EXIF, `dpi` as stored, across and down."""
 
     orientation: int = 1
     dpi: tuple[float, float] | None = None

@@ -15,7 +15,7 @@ from PIL import Image
 from impasto.images.colors.color_space import color_space_of
 from impasto.images.colors.containers.jpeg import Frame, frame_of, segments
 from impasto.images.formats.exif import exif_in
-from impasto.images.formats.jpeg_completeness import END, is_whole_without_end, lacks_pixels
+from impasto.images.formats.jpeg_completeness import END, is_whole_without_end, lacks_pixels, lacks_wide_pixels
 from impasto.images.formats.pillow import from_pillow
 from impasto.images.formats.samples import full_scale, raster_of
 from impasto.images.raster import Raster, TooManyPixels, Undecodable, check_size
@@ -90,6 +90,6 @@ def _uncommon(data: bytes, frame: Frame) -> Raster:
         raise Undecodable(f"{name} is not supported; save it again as TIFF or PNG")
     # Without its end marker, the decoder would fill what is missing with gray.
     samples = imagecodecs.jpeg_decode(plain) if plain.endswith(END) else None
-    if samples is None or samples.shape[:2] != (frame.height, frame.width):
+    if samples is None or samples.shape[:2] != (frame.height, frame.width) or lacks_wide_pixels(samples, plain, frame):
         raise Undecodable(f"{name}: damaged or incomplete; copy or download it again")
     return raster_of(full_scale(samples, frame.bits), color_space_of(data, "JPEG"), exif=exif_in(_exif_block(data)))

@@ -1,4 +1,4 @@
-"""Whether all pixels of a JPEG are there.
+"""Completeness of a JPEG: are all its pixels there?
 
 Decoders fill what is missing with gray and say nothing.  But where pixels are missing, bytes that are put before the end
 marker are taken for pixels and change the picture; where all are there, such bytes are passed over.
@@ -56,6 +56,22 @@ def lacks_pixels(image: Image.Image, data: bytes, frame: Frame) -> bool:
     return _can_be_continued(body, scale=_BLOCK_PX if one_scan else _DETAIL_PX, attempts=1)
 
 
+def lacks_wide_pixels(samples: np.ndarray, data: bytes, frame: Frame) -> bool:
+    """Return whether pixels are missing from a JPEG of more than 8 bits that has an end marker.
+
+    Args:
+        samples: The decoded picture, [H, W] or [H, W, C], numbers up to 2^bits - 1.
+        data: Its JPEG, which ends with the end marker.
+        frame: Its header.
+    """
+    import imagecodecs
+
+    middle = 1 << (frame.bits - 1)
+    if frame.kind not in _HUFFMAN or (samples[-1, -1] != middle).any():
+        return False
+    return not np.array_equal(samples, imagecodecs.jpeg_decode(data.removesuffix(END) + _noise(0) + END))
+
+
 def is_whole_without_end(ended: bytes, frame: Frame) -> bool:
     """Return whether a JPEG that came without its end marker, and got one, has all its pixels.
 
@@ -72,7 +88,7 @@ def is_whole_without_end(ended: bytes, frame: Frame) -> bool:
 
 
 def _lacks_restarts(data: bytes, found: list[Segment], scan: Segment, frame: Frame) -> bool:
-    """Whether a picture's only scan has fewer restart markers than its size asks for: a piece of it is missing."""
+    """True where a picture's only scan has fewer restart markers than its size asks for: a piece of it is missing."""
     intervals = [data[start + 4 : end] for marker, start, end in found if marker == _RESTART_INTERVAL and start < scan.start]
     interval = int.from_bytes(intervals[-1][:2], "big") if intervals else 0
     if interval == 0:
@@ -85,13 +101,17 @@ def _lacks_restarts(data: bytes, found: list[Segment], scan: Segment, frame: Fra
 
 
 def _can_be_continued(body: bytes, *, scale: int = 1, attempts: int = 3) -> bool:
-    """Whether bytes behind a JPEG without its end marker change the picture, looked at in 1/scale of its size."""
+    """True where bytes behind a JPEG without its end marker change the picture, looked at in 1/scale of its size."""
     plain = _decoded(body + END, scale)
     for seed in range(attempts):
-        noise = np.random.default_rng(seed).integers(0, 255, 256, dtype=np.uint8).tobytes()
-        if ImageChops.difference(plain, _decoded(body + noise + END, scale)).getbbox(alpha_only=False) is not None:
+        if ImageChops.difference(plain, _decoded(body + _noise(seed) + END, scale)).getbbox(alpha_only=False) is not None:
             return True
     return False
+
+
+def _noise(seed: int) -> bytes:
+    """Bytes without FF, which is the beginning of a marker."""
+    return np.random.default_rng(seed).integers(0, 255, 256, dtype=np.uint8).tobytes()
 
 
 def _decoded(data: bytes, scale: int) -> Image.Image:
@@ -101,7 +121,7 @@ def _decoded(data: bytes, scale: int) -> Image.Image:
 
 
 def _every_coefficient(data: bytes, frame: Frame) -> bool:
-    """Whether scans for all components are there, and in a progressive picture for all 64 coefficients to the last bit."""
+    """True where scans for all components are there, and in a progressive picture for all 64 coefficients to the last bit."""
     progressive = frame.kind.startswith("progressive")
     missing = {(component, at) for component in frame.components for at in (range(64) if progressive else range(1))}
     for marker, start, end in segments(data):

@@ -18,7 +18,7 @@ _RAW: Final = re.compile(
 """Canon CR2, Phase One IIQ, Fuji RAF, Olympus ORF, Panasonic RW2, Sigma X3F, Minolta MRW, Canon CRW and CR3."""
 
 _BEFORE: Final = rb"\s*(?:<\?[^>]*>\s*|<!--(?:(?!-->).)*-->\s*)*"
-"""What may stand before the first element of XML: a declaration, comments."""
+"""The beginning of XML up to its first element: a declaration, comments."""
 
 _KINDS: Final[tuple[tuple[re.Pattern[bytes], str, str], ...]] = tuple(
     (re.compile(pattern, re.DOTALL | re.IGNORECASE), name, advice)
@@ -91,7 +91,7 @@ def seeming(data: bytes) -> str:
 
 
 def _is_text(start: bytes) -> bool:
-    """Whether it reads as text: no control characters but white space, in UTF-8 or with UTF-16's mark."""
+    """True for what reads as text: no control characters but white space, in UTF-8 or with UTF-16's mark."""
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         return True
     try:

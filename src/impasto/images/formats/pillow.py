@@ -53,7 +53,7 @@ def _deep(image: Image.Image) -> np.ndarray | None:
 def _eight_bits(image: Image.Image, orientation: int, space: ColorSpace) -> np.ndarray:
     """[H, W, C] uint8, upright.
 
-    In bands: Pillow holds four bytes a pixel, and each step on the way from there would hold all of it once more.
+    In bands: Pillow holds four bytes per pixel, and each step on the way from there would hold all of it once more.
     """
     space = seen_whole(space, image)
     rows = bands(image.height, image.width)
@@ -73,7 +73,7 @@ def _band(image: Image.Image, rows: slice, space: ColorSpace) -> np.ndarray:
 
 
 def _sixteen_of_thirty_two(values: np.ndarray) -> np.ndarray:
-    """Pillow's mode I is wider than what it holds: 16-bit values."""
+    """The 16-bit values that Pillow's mode I, which is wider, holds.  Raises Undecodable for others."""
     low, high = int(values.min()), int(values.max())
     if low < 0 or high > 65535:
         raise Undecodable(f"expected whole numbers in 0..65535, got {low}..{high}; store them as 16 bits")

@@ -133,7 +133,7 @@ def _whole_stream(header: _Header, pixels: list[Chunk]) -> bytes:
 
 
 def _stream_bytes(header: _Header) -> int:
-    """Unpacked bytes of all pixels: each row begins with a byte for its filter."""
+    """Number of unpacked bytes of all pixels: each row begins with a byte for its filter."""
     bits = header.depth * _CHANNELS.get(header.color, 0)
     passes = _PASSES if header.interlace == 1 else ((0, 0, 1, 1),)
     total = 0
@@ -144,7 +144,7 @@ def _stream_bytes(header: _Header) -> int:
 
 
 def _exif(chunks: list[Chunk]) -> Exif:
-    """What the file says about orientation and resolution, before or behind its pixels."""
+    """Orientation and resolution, stated before or behind the pixels."""
     exif: bytes | None = None
     xmp: bytes | None = None
     dpi: tuple[float, float] | None = None
@@ -179,7 +179,7 @@ def _text(chunk: Chunk, keyword: bytes) -> bytes:
 
 
 def _from_hexadecimal(text: bytes) -> bytes | None:
-    """EXIF from ImageMagick's text: newline, name, newline, number of bytes, newline, digits in lines."""
+    """EXIF of ImageMagick's text: newline, name, newline, number of bytes, newline, digits in lines."""
     try:
         return bytes.fromhex(b"".join(text.split()[2:]).decode("ascii"))
     except ValueError:

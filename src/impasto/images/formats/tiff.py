@@ -77,7 +77,7 @@ def from_tiff(data: bytes, *, max_pixels: int) -> Raster:
 
 
 def _check_coded_sizes(page: Any, data: bytes, *, max_pixels: int) -> None:
-    """Raises TooManyPixels where a strip or tile is a JPEG, JPEG 2000 or PNG that is larger than any picture may be.
+    """Raise TooManyPixels where a strip or tile is a JPEG, JPEG 2000 or PNG that is larger than any picture may be.
 
     Its decoder makes room for what its own header says, whatever the page's tags say.
     """
@@ -93,7 +93,7 @@ def _check_coded_sizes(page: Any, data: bytes, *, max_pixels: int) -> None:
 
 
 class _UnknownKind(Undecodable):
-    """tifffile does not decode this kind of pixels; the message names it."""
+    """The error for pixels of a kind that tifffile does not decode; the message names it."""
 
 
 def _by_pillow(data: bytes, at: int, space: ColorSpace, max_pixels: int) -> Raster:
@@ -194,7 +194,7 @@ def _deep(samples: np.ndarray, bits: int, *, signed_ab: bool) -> np.ndarray:
 
 
 def _lab(samples: np.ndarray) -> np.ndarray:
-    """TIFF has L over the full range and signed a, b; ICC version 2 has L to 65280 and a, b around 32768."""
+    """Lab as TIFF stores it, L over the full range and signed a, b → as ICC version 2 does, L to 65280 and a, b around 32768."""
     wide = samples.dtype.itemsize == 2
     scale = 1 if wide else 257
     ab = samples[..., 1:3].view(np.int16 if wide else np.int8).astype(np.float64) * (1 if wide else 256)
@@ -213,7 +213,7 @@ def _unassociated(color: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 
 
 def _dpi(page: Any) -> tuple[float, float] | None:
-    """As stored, across and down."""
+    """Resolution as stored, across and down."""
     scale = {2: 1.0, 3: 2.54}.get(page.tags.valueof(296, 2))
     x, y = page.tags.valueof(282), page.tags.valueof(283)
     try:

@@ -80,7 +80,7 @@ def _pages(file: Any, data: bytes) -> tuple[list[Placed], bool]:
 
 
 def _has_next(file: Any, page: Any, data: bytes) -> bool:
-    """Whether the link behind a page's tags leads anywhere: a count of tags, the tags, a place or 0 (TIFF 6.0, section 2)."""
+    """True where the link behind a page's tags leads anywhere: a count of tags, the tags, a place or 0 (TIFF 6.0, section 2)."""
     count, tag_bytes, link = ("Q", 20, "Q") if file.is_bigtiff else ("H", 12, "I")
     at = page.offset + struct.calcsize(count)
     try:

@@ -1,4 +1,4 @@
-"""What can stand in a file about the colours of its pixels, as it stands there."""
+"""Statements about the colours of a file's pixels, as they stand in the file."""
 
 from __future__ import annotations
 
