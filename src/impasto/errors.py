@@ -9,6 +9,7 @@ ImpastoError
 │   │   └── UnknownName     a layer, preset, network or device that does not exist
 │   ├── WeightsError        a weights file that is not what it should be
 │   ├── OutputError         the place to write to exists, is missing, full or forbidden
+│   │   └── RecordError     the picture is written, its record beside it is not
 │   └── CheckpointError     a checkpoint or manifest that cannot be continued from
 ├── DownloadError           a fetch that failed; exit code 1, try again
 ├── RunError                the optimisation itself failed; exit code 1
@@ -105,6 +106,10 @@ class WeightsError(InputError):
 
 class OutputError(InputError):
     """The result cannot be written where it was asked for."""
+
+
+class RecordError(OutputError):
+    """The picture is written, and its record beside it cannot be."""
 
 
 class CheckpointError(InputError):

@@ -182,6 +182,22 @@ def test_a_record_that_cannot_be_stored_costs_the_record_only(tmp_path: Path, mo
     assert any("holds no record" in warning for warning in outcome.warnings)
 
 
+def test_a_record_that_finds_no_room_beside_the_picture_is_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_by = files.put_by
+
+    def full(path: Path, *arguments: Any, **options: Any) -> None:
+        if path.name == "a.png.json":
+            raise files.output_error(path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+        put_by(path, *arguments, **options)
+
+    monkeypatch.setattr(files, "put_by", full)
+    outcome = job(tmp_path).make()
+    assert outcome.finished and outcome.picture == tmp_path / "a.png"
+    assert any("record beside it is missing" in warning and "disk is full" in warning for warning in outcome.warnings)
+    assert manifest.load(tmp_path / "a.png")["finished"] is True
+    assert not (tmp_path / "a.checkpoint").exists()
+
+
 def test_a_run_is_ended_without_its_record_if_that_is_asked_for(tmp_path: Path) -> None:
     work = job(tmp_path)
     work.make(stop=lambda: work.run.has_picture)

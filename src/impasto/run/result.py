@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, overload
 from torch import Tensor
 
 from impasto import manifest as manifests
-from impasto.errors import OutputError, RunError
+from impasto.errors import OutputError, RecordError, RunError
 from impasto.files import expanded, put
 from impasto.images import encode, resize, to_pil, write
 from impasto.run.engine import Run
@@ -95,6 +95,7 @@ class Result:
 
         Raises:
             OutputError: A file cannot be written, or exists and `overwrite` is not set; there is no such format.
+            RecordError: The picture is written, and the manifest beside it cannot be.
         """
         text = manifests.to_json(manifests.without_places(self.manifest)) if record else None
         if not isinstance(path, str | os.PathLike):
@@ -118,7 +119,10 @@ class Result:
             overwrite=overwrite,
         )
         if record:
-            put(beside, manifests.to_json(self.manifest).encode("utf-8"), existing="replace")
+            try:
+                put(beside, manifests.to_json(self.manifest).encode("utf-8"), existing="replace")
+            except OutputError as error:
+                raise RecordError(f"the picture is written, the record beside it is missing: {error}", **error.data) from None
         elif overwrite:
             manifests.forget(beside)
         return written

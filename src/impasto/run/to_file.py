@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, TypeVar
 
-from impasto.errors import NoProgress, OutputError, PeerLost
+from impasto.errors import NoProgress, OutputError, PeerLost, RecordError
 from impasto.files import other_folders
 from impasto.images import write
 from impasto.manifest import sidecar
@@ -165,6 +165,8 @@ class ToFile:
             self._warn(f"{self.target.picture} is another file now; it is kept, and the picture is {target}")
         try:
             result.save(target, overwrite=replaces, record=self.target.record)
+        except RecordError as error:
+            self._warn(str(error))
         except (OutputError, MemoryError):
             raise
         except Exception as error:
