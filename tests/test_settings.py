@@ -38,6 +38,7 @@ def test_layers_are_read_in_each_form(given_: object, expected: dict[str, float]
         ("640×480", (640, 480)),
         ("original", "original"),
         ([4, 3], (4, 3)),
+        (512.0, 512),
     ],
 )
 def test_sizes_are_read_in_each_form(size: object, expected: object) -> None:

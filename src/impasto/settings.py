@@ -100,7 +100,11 @@ def layer_weights(value: object) -> dict[str, float]:
 
 
 def picture_size(value: object) -> object:
-    """`512` (long side), `640x480` or [640, 480] (width × height), or `original`; each side 1 to 100,000."""
+    """Return the size that is meant by `512` (long side), `640x480` or [640, 480] (width × height), or `original`, in px.
+
+    Raises:
+        ValueError: It is none of these, or a side is not from 1 to 100,000.
+    """
     wrong = ValueError(f"{value!r} is no size; write 512 for the long side, 640x480, or original")
     size: object = value
     if isinstance(value, str):
@@ -112,7 +116,8 @@ def picture_size(value: object) -> object:
             size = (int(width), int(height)) if cross else int(width)
         except ValueError:
             raise wrong from None
-    sides = tuple(size) if isinstance(size, list | tuple) else (size,)
+    given = tuple(size) if isinstance(size, list | tuple) else (size,)
+    sides = tuple(int(side) if isinstance(side, float) and side.is_integer() else side for side in given)
     if len(sides) not in {1, 2} or not all(type(side) is int and 1 <= side <= 100_000 for side in sides):
         raise wrong
     return sides if len(sides) == 2 else sides[0]

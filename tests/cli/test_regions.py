@@ -28,6 +28,13 @@ def test_a_map_and_a_mask_for_each_region_are_written_and_can_be_used(here: Path
     assert again.code == 0 and Path("mine.region-1.png").exists() and not Path("mine.regions.png").exists()
 
 
+def test_the_commands_that_it_proposes_hold_for_names_with_control_characters(here: Path, impasto: Command) -> None:
+    Path("photo.png").rename("a\nb's.png")
+    ended = impasto("regions", "a\nb's.png", "--count", "2", "--by", "colors", "-o", "r")
+    assert ended.code == 0
+    assert "  impasto stylize $'a\\012b\\047s.png' --region r.region-1.png=PAINTING.jpg\n" in ended.out
+
+
 def test_wrong_input_is_said_in_one_line(here: Path, impasto: Command) -> None:
     for arguments, message in (
         (["photo.png", "--by", "smell"], "--by expects features or colors, got smell"),

@@ -28,6 +28,13 @@ def test_a_style_file_is_made_shown_merged_and_used(here: Path, impasto: Command
     assert impasto("repeat", "c.png", "-q", "-o", "d.png").code == 0
 
 
+def test_names_in_a_style_file_of_others_give_the_terminal_no_orders(here: Path, impasto: Command) -> None:
+    Path("paint.png").rename("pa\x1b]0;title\x07int.png")
+    assert impasto("style", "make", "pa\x1b]0;title\x07int.png", "-o", "a.style", "--layers", "conv1_1", "-q").code == 0
+    ended = impasto("style", "show", "a.style")
+    assert ended.code == 0 and "pa\ufffd]0;title\ufffdint" in ended.out and not {"\x1b", "\x07"} & set(ended.out)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 
 from torch import Tensor
 
+from impasto.cli.streams import tell_result
 from impasto.errors import InvalidSettings
 from impasto.evaluate.allocator import keep_freed_memory
 from impasto.files import expanded
 from impasto.images import Picture, check_target, read, write
 from impasto.run import regions as found
 from impasto.run.target import FOLDER
-from impasto.storage.text import to_json
+from impasto.storage.text import shell_word, to_json
 from impasto.vgg import load
 
 
@@ -62,14 +62,14 @@ def _tell(masks: Tensor, picture: Picture, names: list[Path], label_map: Path | 
             {"mask": str(name), "share": float(mask.mean()), "color": "#" + "".join(f"{round(255 * float(c)):02x}" for c in mean)}
         )
     if as_json:
-        print(to_json({"map": None if label_map is None else str(label_map), "regions": rows}))
+        tell_result(to_json({"map": None if label_map is None else str(label_map), "regions": rows}))
         return
     if len(rows) == 1:
         print("the picture has one colour all over, so it is one region", file=sys.stderr)
     for row in rows:
-        print(f"{row['share']:6.1%}  {row['color']}  {row['mask']}")
+        tell_result(f"{row['share']:6.1%}  {row['color']}  {row['mask']}")
     if label_map is not None:
-        print(f"map     {label_map}")
-        first = shlex.join(["impasto", "stylize", photo, "--region", f"{names[0]}=PAINTING.jpg"])
-        second = shlex.join(["impasto", "regions", str(label_map), "--from-map", "-o", "NAME"])
-        print(f"\nuse them with\n  {first}\nor paint on the map, and then\n  {second}")
+        first = f"impasto stylize {shell_word(photo)} --region {shell_word(f'{names[0]}=PAINTING.jpg')}"
+        second = f"impasto regions {shell_word(label_map)} --from-map -o NAME"
+        for line in (f"map     {label_map}", "", "use them with", f"  {first}", "or paint on the map, and then", f"  {second}"):
+            tell_result(line)

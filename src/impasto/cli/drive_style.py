@@ -15,7 +15,7 @@ from impasto.run.inputs import read_input
 from impasto.run.make_style import made_style
 from impasto.run.style_file import SUFFIX, kinds_for, read_style
 from impasto.run.styles import unfold
-from impasto.storage.text import to_json
+from impasto.storage.text import shown, to_json
 from impasto.vgg import load
 
 
@@ -57,11 +57,10 @@ def drive_show(file: str, *, as_json: bool) -> None:
         return
     for picture in facts["pictures"]:
         size = f"{picture['width']}x{picture['height']}"
-        print(f"{picture['weight']:7.1%}  {picture['name']}  {size}  sha256 {picture['sha256'][:16]}…")
+        print(f"{picture['weight']:7.1%}  {shown(picture['name'])}  {size}  sha256 {picture['sha256'][:16]}…")
     losses = [loss for loss, kind in KIND_OF.items() if ("moments" if kind == "gram" else kind) in facts["kinds"]]
     print(f"losses   {', '.join(losses)}")
-    print(f"layers   {', '.join(facts['layers'])}")
+    print(f"layers   {shown(', '.join(facts['layers']))}")
     print(f"sizes    {', '.join(map(str, facts['sizes']))} px")
-    print(
-        f"network  {facts['network']['name']}, {facts['network']['pooling']} pooling, sha256 {facts['network']['sha256'][:16]}…"
-    )
+    network = facts["network"]
+    print(f"network  {shown(network['name'])}, {shown(network['pooling'])} pooling, sha256 {shown(network['sha256'][:16])}…")

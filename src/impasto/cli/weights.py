@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from impasto.cli.streams import tell_result
+from impasto.storage.text import shell_word, shown
+
 if TYPE_CHECKING:
     from impasto.vgg.parameters import Weights
 
@@ -31,8 +34,8 @@ def list_() -> None:
     """Name all networks that are here, and those that can be fetched."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    from impasto.storage.text import shown
     from impasto.vgg import weights
     from impasto.vgg.embedded import EMBEDDED
     from impasto.vgg.fetch import FETCHABLE
@@ -42,7 +45,7 @@ def list_() -> None:
     table.add_column("where")
     here = weights.names()
     for name in here:
-        table.add_row(name, "comes with impasto" if name in EMBEDDED else "imported")
+        table.add_row(Text(shown(name)), "comes with impasto" if name in EMBEDDED else "imported")
     for name, remote in FETCHABLE.items():
         if name not in here:
             table.add_row(name, f"impasto weights fetch {name} ({remote.size / 1e6:.0f} MB)")
@@ -94,7 +97,7 @@ def import_(
     from impasto.vgg import weights
 
     kept = weights.import_file(file, name=name, convention=convention)
-    print(f"{kept.stem}: use it with --network {kept.stem}")
+    tell_result(f"{kept.stem}: use it with --network {shell_word(kept.stem)}")
 
 
 @app.command()
@@ -111,7 +114,7 @@ def fetch(
     with Progress(BarColumn(), DownloadColumn(), TimeRemainingColumn(), console=Console(stderr=True)) as bar:
         task = bar.add_task(name, total=None)
         kept = fetch_network(name, progress=lambda got, total: bar.update(task, completed=got, total=total))
-    print(f"{kept.stem}: use it with --network {kept.stem}")
+    tell_result(f"{kept.stem}: use it with --network {shell_word(kept.stem)}")
 
 
 def _facts(found: Weights) -> dict[str, str]:
@@ -136,5 +139,5 @@ def _table(rows: dict[str, str]) -> None:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for key, value in rows.items():
-        table.add_row(key, Text(value))  # a file's own words are never markup
+        table.add_row(key, Text(shown(value)))  # a file's own words are never markup
     Console(highlight=False).print(table)
