@@ -49,10 +49,11 @@ def from_jpeg(data: bytes, *, max_pixels: int) -> Raster:
 def _by_pillow(decoded: bytes, data: bytes, frame: Frame | None, *, max_pixels: int) -> Raster:
     exif = None if decoded is data else exif_in(_exif_block(data))
     with Image.open(io.BytesIO(decoded), formats=["JPEG"]) as image:
-        raster = from_pillow(image, max_pixels=max_pixels, space=color_space_of(data, "JPEG"), exif=exif)
+        check_size(image.width, image.height, max_pixels=max_pixels)
+        # Before there is a raster, too: looking takes memory.
         if frame is not None and lacks_pixels(image, decoded, frame):
             raise Undecodable("damaged or incomplete (some of its pixels are missing); copy or download it again")
-        return raster
+        return from_pillow(image, max_pixels=max_pixels, space=color_space_of(data, "JPEG"), exif=exif)
 
 
 def pixels_only(data: bytes) -> bytes:

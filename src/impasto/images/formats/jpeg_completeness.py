@@ -35,10 +35,11 @@ def lacks_pixels(image: Image.Image, data: bytes, frame: Frame) -> bool:
     lies between two restarts is not found.
 
     Args:
-        image: The decoded picture.
+        image: The picture, which is decoded here if it was not.
         data: Its JPEG.
         frame: Its header.
     """
+    image.load()  # an error of the decoder goes before what is looked for here
     found = list(segments(data))
     scan = next((segment for segment in found if segment.marker == START_OF_SCAN), None)
     if frame.kind not in _HUFFMAN or scan is None:
