@@ -71,6 +71,7 @@ def test_objects_are_one_a_line_or_over_lines_or_a_list(tmp_path: Path, form: st
         ("content,style\na.png,x.png:0\n", "line 2: the weight of the style"),
         ('content,style\na.png,"x.png\nb.png,x.png\n', "cannot be read: .*check its quotes"),
         ("content,style\n,,\n", "no rows"),
+        ("a.png,x.png\n", "line 1: expected a header with the columns content and style, got 'a.png, x.png'"),
         ("content,style,out\na.png,x.png,/etc/x\n", "line 2: out is a name within"),
     ],
 )

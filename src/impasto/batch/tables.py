@@ -56,7 +56,7 @@ def of_table(table: Path) -> list[Row]:
 
 
 def _csv(text: str, table: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The rows by their places; rows whose cells are all empty are none, as spreadsheets leave them at the end."""
+    """Yield the rows by their places; rows whose cells are all empty are none, as spreadsheets leave them at the end."""
     separator, begins = _separator(text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
     header: list[str] | None = None
@@ -96,13 +96,18 @@ def _spoken(separator: str) -> str:
 
 
 def _check_header(header: Sequence[str], where: str) -> None:
+    """Raise InvalidSettings for a line that is no header, or one that names a column twice."""
+    if not {"content", "style"} & set(header):
+        raise InvalidSettings(
+            f"{where}: expected a header with the columns content and style, got {shown(', '.join(header))[:100]!r}"
+        )
     for at, name in enumerate(header):
         if name != "" and name in header[:at]:
             raise InvalidSettings(f"{where}: the column {name} is there twice; keep one of them")
 
 
 def _json(text: str, table: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The objects by their places: one a line, over several lines, or the entries of a list."""
+    """Yield the objects by their places: one a line, over several lines, or the entries of a list."""
     decoder, at = json.JSONDecoder(object_pairs_hook=_once), 0
     while (found := re.compile(r"\S").search(text, at)) is not None:
         at = found.start()
