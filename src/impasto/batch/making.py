@@ -37,7 +37,7 @@ Ended = Literal["made", "skipped", "failed", "stopped"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a row; `picture` is where it is, `message` why there is none.  `stopped`: a new start goes on with it."""
+    """The end of a row; `picture` is where it is, `message` why there is none.  `stopped`: a new start goes on with it."""
 
     row: Row
     state: Ended
@@ -112,7 +112,7 @@ class Batch:
         self._drop_others()
 
     def _inputs(self) -> frozenset[tuple[int, int]]:
-        """Device and inode of each file that the rows name; those that cannot be found fail later, each alone."""
+        """Return device and inode of each file that the rows name; those that cannot be found fail later, each alone."""
         found = set()
         for path in {path for row in self._rows for path in (row.content, *row.styles)}:
             with contextlib.suppress(OSError, ValueError, InputError):
@@ -131,7 +131,7 @@ class Batch:
                 self._queue.cancel(job.id)
 
     def picture(self, row: Row) -> Path:
-        """Where a row's picture goes."""
+        """Return where a row's picture goes."""
         return self._folder / f"{row.name}{self._suffix}"
 
     def _queued(self, row: Row, request: Request) -> None:
@@ -243,13 +243,13 @@ class Batch:
 
     @property
     def unfinished(self) -> int:
-        """How many rows are still to be made."""
+        """The number of rows that are still to be made."""
         stopped = sum(one.state == "stopped" for one in self.outcomes.values())
         return stopped + sum(row.name not in self.outcomes for row in self._rows)
 
     @property
     def at_hand(self) -> int:
-        """How many rows are queued or being made."""
+        """The number of rows that are queued or being made."""
         return len(self._open)
 
 

@@ -1,4 +1,4 @@
-"""How a finished picture comes into the batch's folder, and when it counts as done there."""
+"""The way of a finished picture into the batch's folder, and when it counts as done there."""
 
 from __future__ import annotations
 

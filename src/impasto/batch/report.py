@@ -1,4 +1,4 @@
-"""What a batch leaves beside its pictures: report.json, and index.html, a contact sheet to scroll through, without any script."""
+"""The report of a batch: report.json, and index.html, a contact sheet to scroll through, without any script."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _STYLE: Final = (
 )
 
 _PAGES: Final = _STYLE[:60].encode()
-"""Tells a page of a batch from any other."""
+"""Bytes that tell a page of a batch from any other."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 REPORTS: Final = frozenset({"report.json", "index.html", "impasto-report.json", "impasto-index.html"})
-"""What a batch writes beside its pictures."""
+"""Names of the files that a batch writes beside its pictures."""
 
 _MARK: Final = b"impasto-manifest "
 _SEARCHED_BYTES: Final = 2**18

@@ -1,4 +1,4 @@
-"""What a batch makes: a row a picture; here from folders and globs, every content in every style."""
+"""Rows of a batch, one for each picture; here from folders and globs, every content in every style."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def of_pictures(
 
     Args:
         contents: A file, a folder, or a pattern.
-        styles: Likewise.
+        styles: A file, a folder, or a pattern.
         out: The batch's folder; results of earlier starts in it are no inputs.
         on_note: Told in one line each what is passed over.
 

@@ -1,4 +1,4 @@
-"""How a batch looks in a terminal: one bar for all, one line for each picture at hand, a table at the end."""
+"""A batch in a terminal: one bar for all, one line for each picture at hand, a table at the end."""
 
 from __future__ import annotations
 

@@ -23,11 +23,11 @@ WORKFLOW: Final = "paint"
 _FILE: Final = "sqlite:///"
 _URI_FILE: Final = f"{_FILE}file:"
 VERSION: Final = "jobs-1"
-"""Of what a workflow's steps are; work of another version is left to workers of that version."""
+"""The version of a workflow's steps; work of another version is left to workers of that version."""
 
 
 def database_url(store: Store, given: str | None) -> str:
-    """The URL of the queue's database.  Raises InputError where none follows from the store."""
+    """Return the URL of the queue's database.  Raises InputError where none follows from the store."""
     if given is not None:
         if not given.startswith((_FILE, "postgresql://", "postgresql+psycopg://")):
             raise InputError(f"--database expects postgresql://… or sqlite:///FILE, got {given.partition('://')[0]!r}")

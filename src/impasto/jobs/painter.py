@@ -70,7 +70,7 @@ class Painter:
         self._checkpoint_cost_s = 0.0
 
     def segment(self, job: str, request: Request, *, stopped: Callable[[], bool], mine: Callable[[], bool]) -> dict[str, Any]:
-        """Goes on with a job until it is finished, or asked to stop, or a checkpoint is due; `mine`: whether it may be written.
+        """Go on with a job until it is finished, asked to stop, or due a checkpoint, which is written only where it is `mine`.
 
         Returns {"finished": bool}, or {"failure": {"code", "message"}} where another try would fail alike.  Raises Passing.
         """
@@ -93,7 +93,7 @@ class Painter:
         return answer
 
     def finish(self, job: str, request: Request) -> dict[str, Any]:
-        """Puts the finished picture, its manifest and its losses in their place; can be called again where it raised Passing.
+        """Put the finished picture, its manifest and its losses in their place; it can be called again where it raised Passing.
 
         Returns {"made": {"width", "height", "seconds", "loss"}, "warnings": […]}, or {"failure": …}.
         """
@@ -111,7 +111,7 @@ class Painter:
         return answer
 
     def tidy(self, job: str) -> None:
-        """Removes what a job needs no more when it is finished; what stays takes room only."""
+        """Remove what a job needs no more when it is finished; what stays takes room only."""
         for name in ("checkpoint", "attempts.json"):
             with contextlib.suppress(ImpastoError):
                 self._store.remove(job_key(job, name))
@@ -128,7 +128,7 @@ class Painter:
                         shutil.rmtree(left)
 
     def put_away(self, job: str, request: Request, *, mine: bool) -> dict[str, Any]:
-        """After a job was stopped: its picture so far is kept if it is `mine`, and the run forgotten if a checkpoint has it."""
+        """Keep the picture so far of a job that was stopped, if it is `mine`, and forget the run if a checkpoint has it."""
         if self._live is not None and self._live[0] == job:
             if mine:
                 with _sorted_out():
@@ -198,7 +198,7 @@ class Painter:
         return self._networks[key]
 
     def _count(self, job: str) -> None:
-        """Notes that work begins at a checkpoint once more; raises MemoryError where it never got beyond it."""
+        """Note that work begins at a checkpoint once more; raise MemoryError where it never got beyond it."""
         key, done = job_key(job, "attempts.json"), self._store.stamp(job_key(job, "checkpoint"))
         try:
             before = json.loads(self._store.read(key))
@@ -234,7 +234,10 @@ class Painter:
 
     @contextmanager
     def _beside(self, job: str) -> Iterator[Path]:
-        """A path to write at before the store takes the file: on its own disk where it has one."""
+        """Yield a path to write at before the store takes the file: on its own disk where it has one.
+
+        Raises OutputError or Unavailable.
+        """
         place = Path(self._store.url) / "temporary" if isinstance(self._store, Folder) else None
         self._store.check()  # a folder made where the data were would stand in the way of their return
         try:
@@ -264,7 +267,7 @@ class Painter:
 
 @contextmanager
 def _sorted_out() -> Iterator[dict[str, Any]]:
-    """Answers with the failure for what would fail again; raises Passing for what may not."""
+    """Put the failure into the answer for what would fail again; raise Passing for what may not."""
     answer: dict[str, Any] = {}
     try:
         yield answer

@@ -84,7 +84,7 @@ class Queue:
         return self.store.names("databases") == [self._mark]
 
     def close(self) -> None:
-        """Gives up the connections."""
+        """Give up the connections."""
         self._client.destroy()
 
     def submit(
@@ -96,7 +96,7 @@ class Queue:
         priority: int = 100,
         facts: Mapping[str, Any] | None = None,
     ) -> Job:
-        """Puts a job on the queue; it is safe there when this returns.
+        """Put a job on the queue; it is safe there when this returns.
 
         `job`: an id of hexadecimal digits; a second submission with it changes nothing, and gives the first one's job.
         Raises Conflict when that was of another request, and Missing when a file of the request is not in the store.
@@ -134,7 +134,7 @@ class Queue:
         return replace(one, position=self._positions().get(job)) if one.state == "queued" else one
 
     def find(self, jobs: Sequence[str]) -> list[Job]:
-        """Those of the jobs that there are, in no order, without their places in the queue."""
+        """Return those of the jobs that there are, in no order, without their places in the queue."""
         found = []
         for at in range(0, len(jobs), _PAGE):
             some = list(jobs[at : at + _PAGE])
@@ -200,7 +200,7 @@ class Queue:
         return len(rows)
 
     def inputs(self) -> set[str]:
-        """The hashes of all files that jobs name, whatever state they are in.  Raises Unavailable where one cannot be read."""
+        """Return the hashes of all files that jobs name, whatever their state.  Raises Unavailable where one cannot be read."""
         # In one answer: in pages, a job that is deleted meanwhile would push another one over the edge of one.
         rows = answered(lambda: self._client.list_workflows(name=WORKFLOW, load_output=False))
         try:
@@ -270,7 +270,7 @@ class Queue:
         return self.submit(parse_request(values), owner=owner, priority=parent.priority)
 
     def ready(self) -> None:
-        """Asks the database for an answer.  Raises Unavailable."""
+        """Ask the database for an answer.  Raises Unavailable."""
         self.count(states=("running",), most=1)
 
     def _positions(self) -> dict[str, int]:
@@ -351,7 +351,7 @@ def _time(milliseconds: int | None) -> datetime | None:
 
 
 def answered(ask: Callable[[], T]) -> T:
-    """What the database answers; once more after a moment, since a connection may have gone stale.  Raises Unavailable."""
+    """Return what the database answers, asked twice if need be, since a connection may have gone stale.  Raises Unavailable."""
     for wait_s in (0.2, None):
         try:
             return ask()

@@ -97,7 +97,7 @@ class Request(BaseModel):
         return cls.model_validate(json.loads(text))
 
     def digest(self) -> str:
-        """The hash of all that the picture depends on: its files' bytes and its resolved settings, not what they are called."""
+        """Return the hash of all that the picture depends on: its files' bytes and its resolved settings, not their names."""
         facts: dict[str, Any] = {
             "files": [(role, ref.sha256) for role, ref in self.roles()],
             "settings": self.resolved().model_dump(mode="json", exclude={"init"} if self.start is not None else None),

@@ -25,7 +25,7 @@ _KEY: Final = re.compile(r"[a-z]+(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+")
 
 
 _OBJECTS: Final = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss"}
-"""Stores whose folders are parts of names only: making one makes the bucket, where a mistyped one should be told of."""
+"""Stores whose folders are parts of names only: to make one makes the bucket, where a mistyped one should be an error."""
 
 
 class Missing(InputError):
@@ -36,11 +36,14 @@ GONE: Final = "the data folder was moved, removed or unmounted while it was in u
 
 
 class Store(Protocol):
-    """Files by key, each whole or absent at every moment.  All methods raise OutputError when the location fails."""
+    """Files by key, each whole or absent at every moment.
+
+    All methods raise OutputError when the location fails, and Unavailable when it went away.
+    """
 
     @property
     def url(self) -> str:
-        """Where it is, for another process."""
+        """The location, for another process."""
 
     @property
     def mark(self) -> str | None:
@@ -50,28 +53,28 @@ class Store(Protocol):
         """Raise Unavailable where the location is not the one that was opened, or OutputError where it does not answer."""
 
     def read(self, key: str) -> bytes:
-        """The bytes of a file; raises Missing."""
+        """Return the bytes of a file.  Raises Missing."""
 
     def write(self, key: str, data: bytes) -> None:
-        """Puts a file in place of an older one."""
+        """Put a file in place of an older one."""
 
     def send(self, key: str, path: Path) -> None:
-        """Takes a local file over, in place of an older one."""
+        """Take a local file over, in place of an older one."""
 
     def local(self, key: str) -> AbstractContextManager[Path]:
-        """A path of this machine to read the file at, while inside; raises Missing."""
+        """Yield a path of this machine to read the file at.  Raises Missing."""
 
     def stamp(self, key: str) -> str | None:
-        """What changes whenever the file does; None where there is none."""
+        """Return a text that changes whenever the file does; None where there is none."""
 
     def use(self, key: str) -> bool:
-        """Whether the file is there; from now on it counts as used just now."""
+        """Return whether the file is there; from now on it counts as used just now."""
 
     def remove(self, prefix: str) -> None:
-        """Removes a file, or all files of a folder; what is not there is gone already."""
+        """Remove a file, or all files of a folder; what is not there is gone already."""
 
     def names(self, prefix: str) -> list[str]:
-        """The names right below a folder."""
+        """Return the names right below a folder."""
 
 
 def open_store(location: str | os.PathLike[str], *, mark: str | None = None) -> Store:
@@ -99,12 +102,12 @@ def open_store(location: str | os.PathLike[str], *, mark: str | None = None) -> 
 
 
 def file_key(sha256: str) -> str:
-    """Where an input lies."""
+    """Return the key of an input."""
     return f"files/{sha256[:2]}/{sha256}"
 
 
 def job_key(job: str, name: str = "") -> str:
-    """Where a job keeps a file; without a name its folder."""
+    """Return the key of a job's file; without a name that of its folder."""
     return f"jobs/{job}/{name}".rstrip("/")
 
 
@@ -127,7 +130,7 @@ def first_line(error: Exception) -> str:
 
 
 def keep_file(store: Store, data: bytes) -> str:
-    """Puts an input into the store; its hash."""
+    """Put an input into the store, and return its hash."""
     sha256 = hashlib.sha256(data).hexdigest()
     if not store.use(file_key(sha256)):
         store.write(file_key(sha256), data)
@@ -158,7 +161,7 @@ class Folder:
         return self._mark
 
     def check(self) -> None:
-        """As Store.check."""
+        """Do as Store.check."""
         if self._mark is None:
             return
         try:
@@ -177,7 +180,7 @@ class Folder:
         return self._folder / _checked(key)
 
     def read(self, key: str) -> bytes:
-        """As Store.read."""
+        """Do as Store.read."""
         try:
             return self._path(key).read_bytes()
         except FileNotFoundError:
@@ -187,14 +190,14 @@ class Folder:
             raise OutputError(f"{self._folder / key} cannot be read: {error.strerror or error}") from None
 
     def write(self, key: str, data: bytes) -> None:
-        """As Store.write."""
+        """Do as Store.write."""
         path = self._path(key)
         self.check()
         make_folder(path.parent)
         put(path, data, existing="replace")
 
     def send(self, key: str, path: Path) -> None:
-        """As Store.send."""
+        """Do as Store.send."""
         target = self._path(key)
         self.check()
         make_folder(target.parent)
@@ -209,7 +212,7 @@ class Folder:
 
     @contextlib.contextmanager
     def local(self, key: str) -> Iterator[Path]:
-        """As Store.local."""
+        """Do as Store.local."""
         path = self._path(key)
         if not path.is_file():
             self.check()
@@ -217,7 +220,7 @@ class Folder:
         yield path
 
     def stamp(self, key: str) -> str | None:
-        """As Store.stamp."""
+        """Do as Store.stamp."""
         try:
             found = self._path(key).stat()
         except (FileNotFoundError, NotADirectoryError):
@@ -228,7 +231,7 @@ class Folder:
         return f"{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_size:x}"
 
     def use(self, key: str) -> bool:
-        """As Store.use."""
+        """Do as Store.use."""
         path = self._path(key)
         try:
             os.utime(path)
@@ -240,7 +243,7 @@ class Folder:
         return True
 
     def remove(self, prefix: str) -> None:
-        """As Store.remove."""
+        """Do as Store.remove."""
         path = self._path(prefix)
         try:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
@@ -250,7 +253,7 @@ class Folder:
             raise output_error(path, error) from None
 
     def names(self, prefix: str) -> list[str]:
-        """As Store.names."""
+        """Do as Store.names."""
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             return sorted(path.name for path in self._path(f"{prefix}/x").parent.iterdir() if not path.name.startswith("."))
         return []
@@ -297,17 +300,17 @@ class Remote:
 
     @property
     def mark(self) -> None:
-        """As Store.mark; a service is known by its URL."""
+        """None: a service is known by its URL."""
 
     def check(self) -> None:
-        """As Store.check; a service is one and the same as long as it answers."""
+        """Do as Store.check; a service is one and the same as long as it answers."""
 
     def _path(self, key: str) -> str:
         return f"{self._root.rstrip('/')}/{_checked(key)}"
 
     @contextlib.contextmanager
     def _folder(self, path: str) -> Iterator[None]:
-        """For writing there: it is made before, where folders are things of their own."""
+        """Make the folder before writing, where folders are things of their own.  Raises OutputError for a missing bucket."""
         if not self._objects:
             self._system.makedirs(path.rpartition("/")[0], exist_ok=True)
         try:
@@ -327,20 +330,20 @@ class Remote:
             raise OutputError(f"{self._shown}/{key}: {type(error).__name__}: {first_line(error)}") from None
 
     def read(self, key: str) -> bytes:
-        """As Store.read."""
+        """Do as Store.read."""
         path = self._path(key)
         with self._words(key):
             data: bytes = self._system.cat_file(path)
         return data
 
     def write(self, key: str, data: bytes) -> None:
-        """As Store.write."""
+        """Do as Store.write."""
         path = self._path(key)
         with self._words(key), self._folder(path):
             self._system.pipe_file(path, data)
 
     def send(self, key: str, path: Path) -> None:
-        """As Store.send."""
+        """Do as Store.send."""
         target = self._path(key)
         with self._words(key), self._folder(target):
             self._system.put_file(str(path), target)
@@ -348,7 +351,7 @@ class Remote:
 
     @contextlib.contextmanager
     def local(self, key: str) -> Iterator[Path]:
-        """As Store.local."""
+        """Do as Store.local."""
         source = self._path(key)
         with tempfile.TemporaryDirectory(prefix="impasto-") as folder:
             path = Path(folder) / key.rpartition("/")[2]
@@ -357,7 +360,7 @@ class Remote:
             yield path
 
     def stamp(self, key: str) -> str | None:
-        """As Store.stamp."""
+        """Do as Store.stamp."""
         path = self._path(key)
         try:
             with self._words(key):
@@ -368,17 +371,17 @@ class Remote:
         return hashlib.sha256(repr(known).encode()).hexdigest()[:16]
 
     def use(self, key: str) -> bool:
-        """As Store.use; nothing is noted, since nothing is swept there."""
+        """Do as Store.use; nothing is noted, since nothing is swept there."""
         return self.stamp(key) is not None
 
     def remove(self, prefix: str) -> None:
-        """As Store.remove."""
+        """Do as Store.remove."""
         path = self._path(prefix)
         with contextlib.suppress(Missing), self._words(prefix):
             self._system.rm(path, recursive=True)
 
     def names(self, prefix: str) -> list[str]:
-        """As Store.names."""
+        """Do as Store.names."""
         try:
             with self._words(prefix):
                 found = self._system.ls(f"{self._root.rstrip('/')}/{prefix}", detail=False)

@@ -40,7 +40,7 @@ log = logging.getLogger("impasto.worker")
 
 
 class Worker:
-    """Registers the workflow, and runs until it is asked to stop."""
+    """A worker: it registers the workflow, and runs until it is asked to stop."""
 
     def __init__(
         self, store: Store, database: str, *, name: str, parent: int | None = None, segment_s: float = SEGMENT_S
@@ -282,7 +282,7 @@ class Worker:
 
 
 def _taken() -> Iterator[int]:
-    """The signals that this worker obeys: not those that it was started to ignore, as by `nohup`; but SIGTERM always."""
+    """Yield the signals that this worker obeys: not those that it was started to ignore, as by `nohup`, but SIGTERM always."""
     for name in _POLITE:
         number = getattr(signal, name, None)
         if number is not None and (name in _TWICE_ENDS or signal.getsignal(number) is not signal.SIG_IGN):

@@ -1,4 +1,4 @@
-"""One worker as a child process: whether it got ready, and what it said last."""
+"""One worker as a child process; it is known when it got ready, and what it said last."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class WorkerProcess:
         """Start it.
 
         Args:
-            options: Of `impasto worker`.
+            options: Options of `impasto worker`.
             environment: All of its environment.
 
         Raises:
@@ -69,7 +69,7 @@ class WorkerProcess:
 
     @property
     def ready(self) -> bool:
-        """Whether it said that it is ready."""
+        """True once it said that it is ready."""
         return self._ready.is_set()
 
     def poll(self) -> int | None:

@@ -1,4 +1,4 @@
-"""What is made of files and results once and then kept: small pictures, results in other formats."""
+"""Small pictures, and results in other formats: made once of files and results, and then kept."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ SIDES: Final = (64, 96, 128, 192, 256, 384, 512, 768, 1024)
 
 
 class Derived:
-    """Keys are made of hashes, ids, stamps and sizes only."""
+    """Small pictures and other formats of what a store holds; their keys are made of hashes, ids, stamps and sizes only."""
 
     def __init__(self, store: Store, pictures: Pictures) -> None:
         self._store = store
         self._pictures = pictures
 
     def thumbnail(self, filed: Filed, side: int) -> bytes:
-        """A small WebP of a file.  Raises UnreadableImage for a style file, which has no picture."""
+        """Return a small WebP of a file.  Raises UnreadableImage for a style file, which has no picture."""
         if filed.kind != "picture":
             raise UnreadableImage(f"{filed.name} is a style file, there is no picture of it")
         side = fitting(side)
@@ -34,12 +34,12 @@ class Derived:
         )
 
     def forget(self, sha256: str) -> None:
-        """After a file was removed: its small pictures."""
+        """Remove the small pictures of a file that was removed."""
         for side in SIDES:
             self._store.remove(_thumbnail_key(sha256, side))
 
     def small(self, job: str, name: str, stamp: str, side: int) -> bytes:
-        """A small WebP of one of a job's pictures, as it is at a stamp."""
+        """Return a small WebP of one of a job's pictures, as it is at a stamp."""
         side = fitting(side)
         key = job_key(job, f"small-{side}-{_word(stamp)}.webp")
         return self._store.read(
@@ -47,7 +47,7 @@ class Derived:
         )
 
     def result(self, job: str, stamp: str, extension: str, quality: int) -> str:
-        """The key of a job's result in another format.  Raises OutputError for what the format cannot hold."""
+        """Return the key of a job's result in another format.  Raises OutputError for what the format cannot hold."""
         key = job_key(job, f"result-{_word(stamp)}-{quality}{extension}")
         return self._made(
             key,

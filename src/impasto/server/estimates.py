@@ -72,7 +72,7 @@ class Estimates:
         return dict(answer)
 
     def _run(self, asked: bytes) -> tuple[bytes, bytes]:
-        """What the process says, and its log.  Raises TimeoutExpired, after which it has ended."""
+        """Return what the process says, and its log.  Raises TimeoutExpired, after which it has ended."""
         with subprocess.Popen(
             [sys.executable, "-P", "-m", "impasto.server.estimate_process"],
             stdin=subprocess.PIPE,

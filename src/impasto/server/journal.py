@@ -15,7 +15,7 @@ from impasto.server.metrics import Metrics
 from impasto.server.problems import Problem, answer
 
 NOTHING: Final = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-"""What an answer that is no page may load."""
+"""The policy of an answer that is no page: it may load nothing."""
 
 _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -27,7 +27,7 @@ _HEADERS: Final = {
     "Content-Security-Policy": NOTHING,
     "Cache-Control": "no-store",
 }
-"""On every answer that says nothing else."""
+"""Headers of every answer that does not set them itself."""
 
 
 _LONGEST_PATH: Final = 200
@@ -38,7 +38,7 @@ CLIENT_GONE: Final = 499
 
 
 class Journal:
-    """The outermost layer of our own."""
+    """The outermost layer of our own: it logs, counts, and guards."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
@@ -46,7 +46,7 @@ class Journal:
         self._log = logging.getLogger("impasto.server.requests")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As ASGI has it."""
+        """Answer one request, as ASGI has it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -106,5 +106,5 @@ class Journal:
 
 
 def unexpected(request: str) -> Problem:
-    """What clients are told when something went wrong that nobody thought of."""
+    """Return what clients are told when something went wrong that nobody thought of."""
     return Problem(500, "unexpected", f"something unexpected went wrong; it is in the server's log with the id {request}")

@@ -1,4 +1,4 @@
-"""What is left in a data folder of files that are gone, and of processes that were killed: removed as files are swept."""
+"""Leftovers in a data folder, of files that are gone and of processes that were killed; they are removed as files are swept."""
 
 from __future__ import annotations
 

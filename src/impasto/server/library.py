@@ -20,12 +20,12 @@ _ID: Final = re.compile(r"[0-9a-f]{64}")
 _LONGEST_NAME: Final = 100
 _EVERYBODY: Final = "everybody"
 UNNAMED: Final = "picture"
-"""What a file is called to who gave it no name."""
+"""The name of a file for an owner who gave it none."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What a file is, whoever sent it: its id, and for pictures width and height in px."""
+    """The facts of a file, whoever sent it: its id, and for pictures width and height in px."""
 
     id: str
     kind: Kind
@@ -59,7 +59,7 @@ class Library:
 
     @property
     def folder(self) -> str | None:
-        """Where the files are, if that is a folder of this machine: clients are never told."""
+        """The folder with the files, which clients are never told; None where they are no folder of this machine."""
         return self._store.url if isinstance(self._store, Folder) else None
 
     def add(self, path: Path, name: str, owner: str) -> Filed:
@@ -176,7 +176,7 @@ def _names_key(sha256: str, owner: str | None = None) -> str:
 
 
 def shown_name(given: str) -> str:
-    """A file's name without folders, extension and what cannot be shown; it is shown, and never a name on a disk."""
+    """Return a file's name without folders, extension and what cannot be shown; it is shown, and never a name on a disk."""
     last = given.replace("\\", "/").rstrip("/").rpartition("/")[2]
     stem = last.rpartition(".")[0] or last
     plain = "".join(" " if unicodedata.category(letter)[0] in {"C", "Z"} else letter for letter in stem)
@@ -184,6 +184,6 @@ def shown_name(given: str) -> str:
 
 
 def require_kind(filed: Filed, *, role: str, picture: bool) -> None:
-    """Raises InvalidSettings for a style file where a picture is needed."""
+    """Raise InvalidSettings for a style file where a picture is needed."""
     if picture and filed.kind != "picture":
         raise InvalidSettings(f"{role}: {filed.name} is a style file, and a picture is needed there", setting=role)

@@ -42,7 +42,7 @@ _OWN_PIXELS: Final = 2**31
 
 
 def inspect(path: str, name: str, max_pixels: int) -> dict[str, Any]:
-    """What an uploaded file is; decodes all of it, so that a damaged one is found now and not by a worker."""
+    """Return what an uploaded file is; all of it is decoded, so that a damaged one is found now and not by a worker."""
     data = Path(path).read_bytes()
     if is_style_file(data):
         height, width = read_style(data, name=name).size
@@ -55,7 +55,7 @@ def inspect(path: str, name: str, max_pixels: int) -> dict[str, Any]:
 
 
 def shrink(path: str, out: str, side: int) -> dict[str, Any]:
-    """A small WebP of a picture, upright, with its alpha; never larger than the picture."""
+    """Write a small WebP of a picture, upright, with its alpha; never larger than the picture."""
     picture = read(path, max_pixels=_OWN_PIXELS)
     size = fit(picture.size, side) if max(picture.size) > side else picture.size
     Path(out).write_bytes(encode(picture.at(size), ".webp", alpha=picture.alpha_at(size), quality=85))
@@ -63,7 +63,7 @@ def shrink(path: str, out: str, side: int) -> dict[str, Any]:
 
 
 def convert(path: str, out: str, extension: str, quality: int) -> dict[str, Any]:
-    """A result in another format, its manifest inside."""
+    """Write a result in another format, its manifest inside."""
     picture = read(path, max_pixels=_OWN_PIXELS)
     bits = picture.bits if 16 in FORMATS[extension].bits else 8
     data = encode(
@@ -80,7 +80,7 @@ def convert(path: str, out: str, extension: str, quality: int) -> dict[str, Any]
 
 
 def ready() -> dict[str, Any]:
-    """Everything is loaded."""
+    """Answer that everything is loaded."""
     return {}
 
 
@@ -93,7 +93,7 @@ _DOES: Final[Mapping[str, Callable[..., dict[str, Any]]]] = {
 
 
 def answered(line: str) -> dict[str, Any]:
-    """The answer to a request."""
+    """Return the answer to a request."""
     request = json.loads(line)
     try:
         return {"found": _DOES[request.pop("do")](**request)}
@@ -127,7 +127,7 @@ def limit_memory(limit_bytes: int) -> None:
 
 
 def main() -> None:
-    """Answers until there is nobody left to ask."""
+    """Answer until there is nobody left to ask."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the server's; the end of input is ours
     torch.set_num_threads(1)
     limit_memory(int(sys.argv[1]))

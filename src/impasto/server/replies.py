@@ -203,7 +203,7 @@ class EstimateReply(BaseModel):
 
 
 class HealthReply(BaseModel):
-    """Whether the server can do what it is there for, and why not."""
+    """The state of the server: whether it can do what it is there for, and why not."""
 
     ok: bool
     data: bool

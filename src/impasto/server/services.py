@@ -1,4 +1,4 @@
-"""What the routes work with, put together once."""
+"""The parts that the routes work with, put together once."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from impasto.server.samples import Placed
 
 
 class Services:
-    """Of one server."""
+    """Everything that the routes of one server work with."""
 
     def __init__(
         self, queue: Queue, *, access: Access | None = None, limits: Limits | None = None, pictures: Pictures | None = None
@@ -52,28 +52,28 @@ class Services:
         self._submitting = threading.Lock()
 
     def sees(self, owner: str, job: Job) -> bool:
-        """Whether a job is shown to an owner: where there are several tokens, to its own one."""
+        """Return whether a job is shown to an owner: with several tokens only to its own one."""
         return not self.access.several or job.owner == owner
 
     def job(self, job: str, owner: str) -> Job:
-        """A job that the owner may see.  Raises UnknownJob."""
+        """Return a job that the owner may see.  Raises UnknownJob."""
         found = self.queue.get(job)
         if not self.sees(owner, found):
             raise UnknownJob(f"there is no job {job}")
         return found
 
     def jobs(self, owner: str, *, states: Sequence[State], limit: int, before: str | None) -> list[Job]:
-        """Jobs that an owner may see, newest first."""
+        """Return jobs that an owner may see, newest first."""
         return self.queue.jobs(states=states, owner=owner if self.access.several else None, limit=limit, before=before)
 
     def submit(
         self, request: JobRequest, owner: str, *, job: str | None = None, priority: int, facts: Mapping[str, Any] | None = None
     ) -> Job:
-        """Puts a job on the queue.  Raises Problem where the owner has too many there."""
+        """Put a job on the queue.  Raises Problem where the owner has too many there."""
         return self.in_room(owner, lambda: self.queue.submit(request, job=job, owner=owner, priority=priority, facts=facts))
 
     def in_room(self, owner: str, submit: Callable[[], Job]) -> Job:
-        """What `submit` puts on the queue, one at a time.  Raises Problem where the owner has too many there."""
+        """Call `submit`, one at a time, and return the job that it made.  Raises Problem where the owner has too many."""
         with self._submitting:
             self.require_room(owner)
             made = submit()
@@ -82,7 +82,7 @@ class Services:
         return self.queue.get(made.id)  # with its place in the queue
 
     def require_room(self, owner: str) -> None:
-        """Raises Problem where the owner has too many jobs on the queue."""
+        """Raise Problem where the owner has too many jobs on the queue."""
         most = self.limits.queue
         if self.queue.count(states=("queued", "running"), owner=owner, most=most) >= most:
             raise Problem(
@@ -93,7 +93,7 @@ class Services:
             )
 
     def sweep(self) -> int:
-        """Removes files that no job names and nobody used for long; how many.  Raises Unavailable or OutputError."""
+        """Remove files that no job names and nobody used for long; return how many.  Raises Unavailable or OutputError."""
         count = 0
         for sha256 in sweep(self.queue, unused_s=3600 * self.limits.unused_hours, but=self.samples.placed()):
             self.library.forget(sha256)
@@ -103,7 +103,7 @@ class Services:
         return count
 
     def described(self, job: Job) -> JobReply:
-        """A job as clients see it."""
+        """Return a job as clients see it."""
         return described(job, self.library)
 
 
@@ -118,7 +118,7 @@ def _require_data(request: Request) -> None:
 
 
 def _owner(request: Request) -> str:
-    """Set by the gate, which lets nobody else in."""
+    """Return the owner that the gate found; it lets nobody else in."""
     return str(request.scope["state"]["owner"])
 
 

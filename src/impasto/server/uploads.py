@@ -35,7 +35,7 @@ class Form:
 
 @contextlib.asynccontextmanager
 async def read_form(request: Request, services: Services) -> AsyncIterator[Form]:
-    """The form of a request, while inside.  Raises Problem for one that is too large, has too many files, or is none."""
+    """Yield the form of a request.  Raises Problem for one that is too large, has too many files, or is no form."""
     limits = services.limits
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise Problem(422, "invalid_settings", "files are sent as multipart/form-data; see /docs")

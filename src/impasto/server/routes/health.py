@@ -1,4 +1,4 @@
-"""For those who run the server: whether it is well, and its numbers."""
+"""The state and the numbers of a server, for those who run it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ router = APIRouter(tags=["health"])
     responses={503: {"model": HealthReply, "description": "it cannot do what it is there for"}},
 )
 def healthz(here: Here) -> JSONResponse:
-    """Whether the server can do what it is there for: its data are there, its queue answers, and its workers start."""
+    """Tell whether the server can do what it is there for: its data are there, its queue answers, and its workers start."""
     data, database, workers = _problem(here.queue.check), None, 0
     if data is None:
         data = _problem(partial(require_room, here.store))
