@@ -182,6 +182,18 @@ def test_a_record_that_cannot_be_stored_costs_the_record_only(tmp_path: Path, mo
     assert any("holds no record" in warning for warning in outcome.warnings)
 
 
+def test_a_resumed_run_never_replaces_its_photograph(tmp_path: Path) -> None:
+    photograph = tmp_path / "photo.png"
+    Image.fromarray(photo(36, 48)).save(photograph)
+    before = photograph.read_bytes()
+    settings = resolve({"size": 48, "iterations": 2, "levels": 1})
+    run = Run(settings, gather(photograph, [painting(36, 48)], settings), Vgg(tiny_weights()))
+    ToFile(run, Target(tmp_path / "a.png")).make(stop=lambda: run.has_picture)
+    with pytest.raises(OutputError, match="is an input"), resumed(tmp_path / "a.checkpoint", out=str(photograph), overwrite=True):
+        pass
+    assert photograph.read_bytes() == before
+
+
 def test_a_record_that_finds_no_room_beside_the_picture_is_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put_by = files.put_by
 

@@ -14,7 +14,7 @@ from impasto.errors import CheckpointError, InputError, OutputError
 from impasto.files import check_place, in_folder, sweep
 from impasto.images import check_target
 from impasto.run.saved import restored
-from impasto.run.target import Busy, Target, locked
+from impasto.run.target import Busy, Target, check_apart, locked
 from impasto.run.to_file import ToFile, moved_beside, renamed
 from impasto.storage.text import shown
 
@@ -86,7 +86,9 @@ def _elsewhere(
     taken = target.taken()
     if taken is not None and not overwrite and taken.absolute() != path.absolute():
         raise OutputError(f"{shown(taken)} exists; choose another name, or replace it with --overwrite", path=taken)
-    return _job(path, target, record=record, changed=changed, together=together)
+    job = _job(path, target, record=record, changed=changed, together=together)
+    check_apart(job.target, job.run.inputs)
+    return job
 
 
 def _job(path: Path, elsewhere: Target | None, *, record: bool, changed: Mapping[str, Any], together: Together | None) -> ToFile:
