@@ -48,12 +48,12 @@ class Later:
     fetch: Callable[[], Tensor]
 
     def element_size(self) -> int:
-        """Bytes a number."""
+        """Return how many bytes a number takes."""
         return self.dtype.itemsize
 
     @property
     def nbytes(self) -> int:
-        """Bytes in all."""
+        """The bytes that all numbers take."""
         return math.prod(self.shape) * self.dtype.itemsize
 
 
@@ -67,16 +67,21 @@ class Checkpoint:
 
 
 def write(path: Path, checkpoint: Checkpoint, *, rest: Callable[[Tensor], None] | None = None) -> None:
-    """Puts a checkpoint at path in place of an older one, whole or not at all.
+    """Put a checkpoint at a path in place of an older one, whole or not at all.
 
-    `rest` is told of every part of a tensor that was written, so that memory which holds it can be given up.  Raises OutputError
-    when it cannot be written.
+    Args:
+        path: The checkpoint's file.
+        checkpoint: What it holds.
+        rest: Called with every part of a tensor that was written, so that memory which holds it can be given up.
+
+    Raises:
+        OutputError: It cannot be written.
     """
     put_by(path, lambda temporary: _save(temporary, checkpoint, rest or _keep), existing="replace")
 
 
 def _save(path: Path, checkpoint: Checkpoint, rest: Callable[[Tensor], None]) -> None:
-    """A safetensors file: the header's length as 8 bytes, the header as JSON, the tensors one after another."""
+    """Write a safetensors file: the header's length as 8 bytes, the header as JSON, the tensors one after another."""
     # Wide numbers first, as in the library's own files, so that each tensor stands at a multiple of its numbers' width.
     tensors = dict(sorted(checkpoint.tensors.items(), key=lambda item: -item[1].element_size()))
     for name, tensor in tensors.items():
@@ -103,7 +108,7 @@ def _save(path: Path, checkpoint: Checkpoint, rest: Callable[[Tensor], None]) ->
 
 
 def _parts(tensor: Tensor) -> Iterator[Tensor]:
-    """The tensor's numbers in order, in parts; copied only if they do not lie so in the computer's own memory."""
+    """Yield the tensor's numbers in order, in parts; they are copied only if they do not lie so in the computer's own memory."""
     numbers = tensor.detach().cpu().contiguous().view(-1)
     for start in range(0, numbers.numel(), _PART):
         yield numbers[start : start + _PART]
@@ -114,9 +119,10 @@ def _keep(part: Tensor) -> None:
 
 
 def read(path: Path) -> Checkpoint:
-    """The checkpoint at path, its tensors read one by one when they are asked for.
+    """Return the checkpoint at a path, whose tensors are read one by one when they are asked for.
 
-    Raises CheckpointError when it is none, or of another version.
+    Raises:
+        CheckpointError: The file is no checkpoint, or one of another version.
     """
     try:
         with utf8_path(path) as openable, safe_open(openable, framework="pt") as file:

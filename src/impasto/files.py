@@ -63,7 +63,7 @@ def make_folder(folder: Path) -> None:
 
 
 def expanded(path: str | os.PathLike[str]) -> Path:
-    """The path with `~` as the home folder; a `~name` that is nobody's home stays as it is."""
+    """Return the path with `~` as the home folder; a `~name` that is nobody's home stays as it is."""
     plain = Path(path)
     try:
         return plain.expanduser()
@@ -197,7 +197,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _link(temporary: Path, path: Path) -> None:
-    """Gives the file its name unless that is taken, atomically where the file system has hard links."""
+    """Give the file its name unless that is taken, atomically where the file system has hard links."""
     try:
         os.link(temporary, path)
     except FileExistsError:
@@ -248,5 +248,5 @@ def file_clock(folder: Path) -> float | None:
 
 
 def _prefix(path: Path) -> str:
-    """How the temporary files of a path begin; short, however long its name is."""
+    """Return how the names of a path's temporary files begin: short, however long its own name is."""
     return f"{_PREFIX}{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:12]}-"

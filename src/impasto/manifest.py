@@ -1,4 +1,4 @@
-"""What a picture remembers of its making: enough to make it again, inside the file and beside it as JSON.
+"""The record of a picture's making: enough to make it again, inside the file and beside it as JSON.
 
 A picture is published, and its inputs' folders tell of their owner.  So the record inside the file has names and hashes only; the
 one beside it also has the paths.

@@ -35,7 +35,7 @@ class Scratch:
     """Vectors in files in a folder; for the CPU."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        """`folder`: None is the folder for temporary files, which is looked for when the first vector is asked for."""
+        """Keep vectors in `folder`; None is the folder for temporary files, looked for when the first vector is asked for."""
         self._folder = folder
         self._madvise = ctypes.CDLL(None).madvise
         self._madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]

@@ -127,7 +127,7 @@ _UNITS: Final = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2
 
 
 def memory_size(value: object) -> object:
-    """`4GB`, `1.5 GiB`, `800MB`, or a number of bytes; 64 MB or more."""
+    """Return the bytes that are meant by `4GB`, `1.5 GiB`, `800MB` or a number; raise ValueError below 64 MB."""
     number: object = value
     if isinstance(value, str):
         found = re.fullmatch(r"([0-9.]+)\s*([kmgt]?i?)b?", value.strip().lower())
@@ -141,7 +141,7 @@ def memory_size(value: object) -> object:
 
 
 def numbers(value: Any) -> tuple[float, ...]:
-    """`1,0.3`, a number, or a list of them, each 1e-6 to 1e6, as a tuple."""
+    """Return `1,0.3`, a number, or a list of them, each 1e-6 to 1e6, as a tuple."""
     found: Sequence[Any] = value.split(",") if isinstance(value, str) else value if isinstance(value, list | tuple) else [value]
     try:
         each = tuple(float(one) for one in found)

@@ -110,7 +110,7 @@ class Shared:
 
 @contextlib.contextmanager
 def _full_products() -> Iterator[None]:
-    """Products and convolutions of float32 are not rounded to fewer bits, and not-a-number is for the guarded loop to see."""
+    """Compute products and convolutions of float32 unrounded, and leave not-a-number for the guarded loop to see."""
     with contextlib.ExitStack() as settings:
         if torch.is_anomaly_enabled():
             settings.enter_context(torch.autograd.set_detect_anomaly(mode=False))
@@ -142,7 +142,7 @@ _convolutions = Shared()
 
 
 class _Process:
-    """Whether PyTorch's threads work in this process.
+    """The answer to whether PyTorch's threads work in this process.
 
     A forked process has the memory of its parent and none of its threads.  If the parent computed on several, OpenMP
     waits for them for ever in the thread that forked.  So a forked process lets a child of its own try, once.
@@ -155,7 +155,7 @@ class _Process:
         self._works: bool | None = None
 
     def after_fork(self) -> None:
-        """In the new process."""
+        """Forget, in the new process, what was true of its parent."""
         self.forked, self._works = True, None
         for shared in (_products, _convolutions):
             shared.leave()  # other threads that held it are not here
@@ -175,7 +175,7 @@ class _Process:
 
 
 def _threads_work() -> bool:
-    """Let a forked child compute on several threads: True if it ends."""
+    """Let a forked child compute on several threads, and return whether it ends."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # that to fork beside threads may hang, which is asked here
         child = os.fork()

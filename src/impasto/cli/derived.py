@@ -43,7 +43,7 @@ def start(
     needs: Mapping[str, Any],
     stem: str,
 ) -> None:
-    """A run with the options given, over `defaults` and under what the command `needs`; without content it is the style's size.
+    """Start a run with the options given, over `defaults` and under what `needs` says; without content it has the style's size.
 
     `stem`: what the picture is called behind the name of its input.
     """

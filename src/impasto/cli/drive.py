@@ -1,4 +1,4 @@
-"""How a run looks in a terminal: preparing it, its progress, its end; the same for new, resumed and repeated runs."""
+"""Runs in a terminal: preparation, progress and end, alike for new, resumed and repeated runs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def several(caught: list[int], shares: str | None) -> Iterator[Together | None]:
-    """The processes that torchrun started, as one run; all but the first do what it says, and then have nothing to do inside."""
+    """Yield the processes that torchrun started, as one run; all but the first do what it says before they get inside."""
     if not asked_for() and shares is None:  # what it takes is not even imported
         yield None
         return
@@ -47,7 +47,7 @@ def several(caught: list[int], shares: str | None) -> Iterator[Together | None]:
 
 
 def parse_shares(text: str | None) -> Sequence[float] | Literal["measured"] | None:
-    """`2,1,1` or `measured`."""
+    """Return the shares that `--shares` says: numbers as in `2,1,1`, or `measured`."""
     if text is None or text == "measured":
         return text  # type: ignore[return-value]
     try:
@@ -57,7 +57,7 @@ def parse_shares(text: str | None) -> Sequence[float] | Literal["measured"] | No
 
 
 def stopped(caught: list[int], run: Run) -> Callable[[], bool]:
-    """Whether this process was asked to stop, or another that makes the same picture."""
+    """Return a function that says whether this process was asked to stop, or another that makes the same picture."""
     return lambda: bool(caught) or (run.together is not None and run.together.asked_to_stop)
 
 
@@ -79,7 +79,7 @@ def drive_new(
     style_masks: Sequence[str | None] = (),
     color_mask: str | None = None,
 ) -> None:
-    """A run from its first step; without content that is the first style; `stem`: in the place of the styles' names."""
+    """Make a picture from its first step on; without content that is the first style; `stem` stands for the styles' names."""
     with interruptible() as caught, several(caught, shares) as together:
         if together is not None and not together.first:
             return
@@ -107,7 +107,7 @@ def drive_estimate(
     color_mask: str | None = None,
     as_json: bool,
 ) -> None:
-    """What a run would need, in the words that are said before one."""
+    """Print what a run would need, in the words that are said before one."""
     keep_freed_memory()
     inputs, settings = assembled(content, styles, settings, masks, style_masks, color_mask)
     run = prepare(settings, inputs)
@@ -200,7 +200,7 @@ def drive_repeat(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """A run from a finished picture's manifest."""
+    """Make a picture again from its manifest."""
     with interruptible() as caught, several(caught, shares) as together:
         if together is not None and not together.first:
             return

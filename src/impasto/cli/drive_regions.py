@@ -1,4 +1,4 @@
-"""How regions are found and written in a terminal."""
+"""`impasto regions` in a terminal: regions are found, written and told."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def drive_regions(
     overwrite: bool,
     as_json: bool,
 ) -> None:
-    """Reads, looks, writes, tells."""
+    """Find the regions of a photograph or the masks of a map, write them, and print their names."""
     if by not in {"features", "colors"}:
         raise InvalidSettings(f"--by expects features or colors, got {by}", setting="by")
     keep_freed_memory()

@@ -1,4 +1,4 @@
-"""How a contact sheet is made in a terminal."""
+"""`impasto sheet` in a terminal."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def drive_sheet(
     quiet: bool,
     as_json: bool,
 ) -> None:
-    """Makes it, and prints the command of each picture on it."""
+    """Make a contact sheet, and print the command of each picture on it."""
     keep_freed_memory()
     with interruptible() as caught:
         inputs, _ = assembled(content, styles, settings)

@@ -1,4 +1,4 @@
-"""How style files are made and shown in a terminal."""
+"""`impasto style` in a terminal: style files are made and shown."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def drive_make(
     overwrite: bool,
     quiet: bool,
 ) -> None:
-    """Reads, measures, writes."""
+    """Measure paintings and write their style file."""
     keep_freed_memory()
     target = in_folder(out, f"{Path(sources[0].rstrip('/')).stem}{SUFFIX}")
     if target.suffix.lower() != SUFFIX:
@@ -49,7 +49,7 @@ def drive_make(
 
 
 def drive_show(file: str, *, as_json: bool) -> None:
-    """Where it came from, and what it has."""
+    """Print where a style file came from, and what it has."""
     style = read_style(file)
     facts = style.facts
     if as_json:

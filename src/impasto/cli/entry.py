@@ -1,4 +1,4 @@
-"""Where the command starts: Ctrl-C ends it in one line even while modules are still being loaded."""
+"""The start of the command: Ctrl-C ends it in one line even while modules are still being loaded."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def with_style_masks(given: Sequence[str] | None, count: int) -> list[str | None
 
 
 def _with_masks(plain: Sequence[str], *, mask: str | None, regions: Sequence[str]) -> tuple[list[str], list[str | None]]:
-    """All styles, and the mask of each: `mask` for those that are not of a region; no masks where there are none."""
+    """Return all styles, and the mask of each: `mask` for those that are not of a region; no masks where there are none."""
     if mask is None and not regions:
         return list(plain), []
     if mask is not None and not plain:

@@ -66,7 +66,7 @@ class Progress:
             self.say(f"done in {duration(run.seconds)}; the picture has J {best:.5g}, the best of its level")
 
     def begin(self, run: Run) -> None:
-        """What is going to happen."""
+        """Say what is going to happen."""
         sizes = " → ".join(f"{level.size[1]}x{level.size[0]}" for level in run.levels)
         names = [style.name for style in run.inputs.styles]
         more = f" and {len(names) - 3} more" if len(names) > 4 else ""

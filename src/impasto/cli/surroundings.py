@@ -1,4 +1,4 @@
-"""What a command needs around it before PyTorch is loaded: a working folder, and threads that can be started.
+"""The surroundings that a command needs before PyTorch is loaded: a working folder, and threads that can be started.
 
 Libraries end the whole program where these are missing, each in its own words.  MKL looks for its parts from the working folder.
 OpenBLAS (NumPy's) and libgomp (PyTorch's) start threads for all cores, and the first interrupts the process, the second exits,

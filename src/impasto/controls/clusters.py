@@ -12,7 +12,7 @@ _ROUNDS: Final = 50
 
 
 def clusters(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """Which of `count` groups each of the rows [n, d] belongs to, [n], 0 to count − 1: the best of four starts.
+    """Return to which of `count` groups each of the rows [n, d] belongs, [n], 0 to count − 1: the best of four starts.
 
     Groups of equal rows stay empty where there are fewer different rows than groups.
     """
@@ -38,7 +38,7 @@ def clusters(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:
 
 
 def _start(rows: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """Rows far from each other: each is drawn by its squared distance from those before it."""
+    """Return rows far from each other: each is drawn by its squared distance from those before it."""
     chosen = [int(torch.randint(len(rows), (1,), generator=generator, device="cpu"))]
     nearest = torch.full((len(rows),), torch.inf, dtype=torch.float32, device="cpu")
     for _ in range(count - 1):

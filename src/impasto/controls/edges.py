@@ -59,7 +59,7 @@ def sharpened(masks: Tensor, lab: Tensor) -> Tensor:
 
 
 def _likelihood(masks: Tensor, place: Tensor) -> Tensor:
-    """How often each pixel's colour is in each region, [N, 1, H, W]; place: the cell of each pixel's colour, [H·W]."""
+    """Return how often each pixel's colour is in each region, [N, 1, H, W]; `place` is the cell of each pixel's colour, [H·W]."""
     count, cells = len(masks), _BINS**3
     seen = torch.zeros(count, cells, dtype=torch.float32, device="cpu").index_add_(1, place, masks.flatten(1))
     smooth = F.avg_pool3d(seen.view(count, 1, _BINS, _BINS, _BINS), 3, stride=1, padding=1).view(count, cells)

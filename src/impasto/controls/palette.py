@@ -40,7 +40,7 @@ def matching(rgb: Tensor, target: Tensor) -> Recoloring:
 
 
 def matching_lightness(rgb: Tensor, target: Tensor) -> Recoloring:
-    """What leaves lightness only, with the mean and standard deviation of the target's."""
+    """Return what leaves lightness only, with the mean and standard deviation of the target's."""
     (mean, spread), (to_mean, to_spread) = (_moments(picture) for picture in (rgb, target))
     gain = (to_spread[0, 0] / spread[0, 0]).sqrt()
     matrix, offset = (torch.zeros(shape, dtype=torch.float64, device="cpu") for shape in ((3, 3), (3,)))
@@ -49,13 +49,13 @@ def matching_lightness(rgb: Tensor, target: Tensor) -> Recoloring:
 
 
 def grey() -> Recoloring:
-    """What leaves lightness only, as it is."""
+    """Return what leaves lightness only, as it is."""
     lightness = torch.diag(torch.tensor([1.0, 0.0, 0.0], dtype=torch.float64, device="cpu"))
     return Recoloring(lightness, torch.zeros(3, dtype=torch.float64, device="cpu"))
 
 
 def recolored(rgb: Tensor, recoloring: Recoloring, *, amount: float = 1.0) -> Tensor:
-    """rgb [1, 3, H, W], sRGB-encoded, 0..1, recoloured by an amount 0..1."""
+    """Return rgb [1, 3, H, W], sRGB-encoded, 0..1, recoloured by an amount 0..1."""
     matrix = amount * recoloring.matrix + (1 - amount) * torch.eye(3, dtype=torch.float64, device="cpu")
     offset = amount * recoloring.offset
     made = torch.empty_like(rgb)
@@ -81,7 +81,7 @@ def with_chroma_of(rgb: Tensor, other: Tensor, *, amount: Tensor | float = 1.0) 
 
 
 def _moments(rgb: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean [3] and covariance [3, 3] of the colours in Oklab, in float64."""
+    """Return mean [3] and covariance [3, 3] of the colours in Oklab, in float64."""
     colors = to_oklab(rgb.double()).flatten(2)[0]
     mean = colors.mean(1)
     around = colors - mean[:, None]

@@ -121,7 +121,7 @@ class _Kept:
 
 @dataclass(frozen=True)
 class Demand:
-    """What a network and settings need; independent of the size."""
+    """The needs of a network and settings, independent of the size."""
 
     vgg: Vgg
     layers: tuple[str, ...]
@@ -130,7 +130,7 @@ class Demand:
     """How many different masks say where styles paint."""
 
     def plans(self, size: tuple[int, int], *, disk: bool = True, shorter: bool = True) -> list[Plan]:
-        """All plans for a canvas of `size` (height, width), the fastest first.
+        """Return all plans for a canvas of `size` (height, width), the fastest first.
 
         `disk`: whether vectors may lie there; `shorter`: whether the history may be shorter than asked for.
         """

@@ -41,7 +41,7 @@ _BLOCK: Final = 4096
 
 
 def some_positions(count: int, most: int = MOST) -> Tensor:
-    """At most so many of `count` positions, in an order at random, always alike: [min(most, count)], on the CPU."""
+    """Return at most so many of `count` positions, in an order at random, always alike: [min(most, count)], on the CPU."""
     return torch.randperm(count, generator=torch.Generator().manual_seed(0), device="cpu")[:most]
 
 

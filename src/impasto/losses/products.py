@@ -40,7 +40,7 @@ class _Each(ctypes.Structure):
 
 
 def outer_sum(features: Tensor) -> Tensor:
-    """Σ_p f_p f_pᵀ of features [B, C, H, W] → [B, C, C]; exactly symmetric, and equal bits with any number of threads."""
+    """Return Σ_p f_p f_pᵀ of features [B, C, H, W] → [B, C, C]; exactly symmetric, and equal bits with any number of threads."""
     if not _ours(features):
         rows = features.flatten(2)
         return torch.bmm(rows, rows.transpose(1, 2))

@@ -37,7 +37,7 @@ _NUMBERS: Final = 1 << 20
 @cache
 @own_torch_modes()
 def directions(channels: int) -> Tensor:
-    """[C, C] in float32 on the CPU: vectors at right angles to each other, turned at random, always alike."""
+    """Return [C, C] in float32 on the CPU: vectors at right angles to each other, turned at random, always alike."""
     generator = torch.Generator().manual_seed(0)
     found: Tensor = torch.linalg.qr(torch.randn(channels, channels, generator=generator, dtype=torch.float64, device="cpu"))[
         0

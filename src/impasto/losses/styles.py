@@ -89,7 +89,7 @@ def of_nothing(term: StyleTerm) -> Tensor:
 
 
 def stand_in(kind: Kind, channels: int) -> Tensor:
-    """A statistic of no style, of the usual size: what a step costs does not depend on it."""
+    """Return a statistic of no style, of the usual size: what a step costs does not depend on it."""
     if kind in SUMS:
         return torch.eye(channels + (kind == "moments"), dtype=torch.float32, device="cpu")
     generator = torch.Generator().manual_seed(0)

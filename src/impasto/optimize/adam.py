@@ -68,7 +68,7 @@ class Adam:
         return moved if self.bounds is None else self.bounds.clip_(moved)
 
     def state(self) -> dict[str, Tensor]:
-        """All that a later `restore` needs to go on exactly."""
+        """Return all that a later `restore` needs to go on exactly."""
         state = {
             "shrink": torch.tensor(self.shrink, dtype=torch.float32, device="cpu"),
             "steps": torch.tensor(self._steps, dtype=torch.int64, device="cpu"),

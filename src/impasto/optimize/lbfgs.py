@@ -48,7 +48,7 @@ class Lbfgs:
         first_step_rms: float = FIRST_STEP_RMS,
         max_step_rms: float = MAX_STEP_RMS,
     ) -> None:
-        """`metric`: None is the identity; `vectors`: where the history is kept; None is in memory."""
+        """Start without a history; `metric` None is the identity, `vectors` None keeps the history in memory."""
         self.history = history
         self.bounds = bounds
         self.metric = metric
@@ -140,7 +140,7 @@ class Lbfgs:
             self._vectors.add(flat, alpha - rho * self._vectors.dot(y, flat), s)
 
     def state(self) -> dict[str, Tensor]:
-        """All that a later `restore` needs to go on exactly; valid until the next step, which may write over it."""
+        """Return all that a later `restore` needs to go on exactly; it is valid until the next step, which may write over it."""
         state = {"shrink": torch.tensor(self.shrink, dtype=torch.float32, device="cpu")}
         if self._x is not None and self._g is not None:
             state |= {"x": self._x, "g": self._g, "gamma": self._gamma}

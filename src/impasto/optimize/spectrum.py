@@ -49,7 +49,7 @@ class Spectrum:
 @lru_cache(maxsize=2)
 @own_torch_modes()
 def spectral_weights(height: int, width: int, power: float, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """w [H, ⌊W/2⌋ + 1] of planes [H, W]."""
+    """Return the weights w [H, ⌊W/2⌋ + 1] of planes [H, W]."""
     down, across = (
         frequencies(length, dtype=torch.float64, device="cpu")
         for frequencies, length in ((torch.fft.fftfreq, height), (torch.fft.rfftfreq, width))

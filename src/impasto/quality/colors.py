@@ -28,7 +28,7 @@ def color_distance(one: Tensor, other: Tensor) -> float:
 
 
 def _directions() -> Tensor:
-    """[D, 3], evenly over the sphere (Fibonacci's lattice)."""
+    """Return directions [D, 3], evenly over the sphere (Fibonacci's lattice)."""
     at = torch.arange(_DIRECTIONS, dtype=torch.float32, device="cpu") + 0.5
     height = 1 - 2 * at / _DIRECTIONS
     turn = math.pi * (1 + math.sqrt(5)) * at

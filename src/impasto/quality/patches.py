@@ -44,7 +44,7 @@ def _pyramid(rgb: Tensor) -> list[Tensor]:
 
 
 def _projected(level: Tensor) -> Tensor:
-    """[directions, patches], in order."""
+    """Return projected patches [directions, patches], in order."""
     generator = torch.Generator().manual_seed(0)
     rows, columns = (side - _PATCH_PX + 1 for side in level.shape[2:])
     chosen = torch.randperm(rows * columns, generator=generator, device="cpu")[:_PATCHES]

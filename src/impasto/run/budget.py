@@ -33,7 +33,7 @@ class Budget:
         masks: int = 0,
         band: Callable[[tuple[int, int]], tuple[int, int]] | None = None,
     ) -> None:
-        """`masks`: how many different ones say where styles paint.
+        """Plan for settings and a network; `masks` is how many different ones say where styles paint.
 
         `band`: of several processes, the size (height, width) that this one computes of a canvas.  Each of them plans its own
         band, in memory and with all of the history, which has to be alike for all.

@@ -11,7 +11,7 @@ from impasto.ranks import asked_for
 
 
 def resolve(name: str) -> torch.device:
-    """The device of `auto`, `cpu`, `cuda`, `cuda:N` or `mps`; raises InvalidSettings when this machine has none such.
+    """Return the device of `auto`, `cpu`, `cuda`, `cuda:N` or `mps`; raise InvalidSettings when this machine has none such.
 
     Of several processes that torchrun started each gets the graphics card of its own number on its machine.
     """

@@ -66,7 +66,7 @@ class Run:
         evaluator: Callable[[Vgg, objective.Objective], Evaluator] | None = None,
         together: Together | None = None,
     ) -> None:
-        """Checks settings and pictures against the network; raises ImageTooSmall, UnknownName or InvalidSettings.
+        """Check settings and pictures against the network; raise ImageTooSmall, UnknownName or InvalidSettings.
 
         `evaluator`: None is what the memory plan says; `together`: the other processes that make this picture.
         """
@@ -139,7 +139,7 @@ class Run:
 
     @own_torch_modes()
     def advance(self) -> Step:
-        """One evaluation and step.  Raises RunError, and NoProgress at the end of a run that never left its start."""
+        """Make one evaluation and step; raise RunError, and NoProgress at the end of a run that never left its start."""
         if self.together is None:
             return self._advance()
         with self.together.step():
@@ -200,7 +200,7 @@ class Run:
         )
 
     def _shown(self, canvas: Tensor, step: int) -> Tensor:
-        """The picture on a canvas, as a Step has it."""
+        """Return the picture on a canvas, as a Step has it."""
         if self.together is not None:
             every = self.settings.save_every
             canvas = self.together.for_first(canvas) if every is not None and step % every == 0 else canvas[:, :, :0]
@@ -222,7 +222,7 @@ class Run:
 
     @own_torch_modes()
     def finished_picture(self, rgb: Tensor) -> Tensor:
-        """A picture of this run [3, H, W], 0..1, of any size, as it is shown and saved."""
+        """Return a picture of this run [3, H, W], 0..1, of any size, as it is shown and saved."""
         return self._seen.finished(rgb)
 
     def _enter(self, x: Tensor | None = None) -> Loop[Evaluation]:

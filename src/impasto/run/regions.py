@@ -78,7 +78,7 @@ def regions(
 
 
 def from_map(colored: Picture, *, soft_px: int = 2) -> Tensor:
-    """Masks as `regions` gives them, of a map: each flat colour that covers half a percent of it is a region.
+    """Return masks as `regions` gives them, of a map: each flat colour that covers half a percent of it is a region.
 
     Pixels of other colours, as at smoothed borders, belong to the nearest.  Raises InvalidSettings for one, or more than 12.
     """
@@ -104,7 +104,7 @@ def from_map(colored: Picture, *, soft_px: int = 2) -> Tensor:
 
 
 def label_map(masks: Tensor) -> Tensor:
-    """The map of masks [N, H, W], in flat colours, [3, H, W], 0..1: each pixel in that of its largest."""
+    """Return the map of masks [N, H, W], in flat colours, [3, H, W], 0..1: each pixel in that of its largest."""
     return (torch.tensor(COLORS, dtype=torch.float32, device="cpu")[masks.argmax(0)] / 255).permute(2, 0, 1)
 
 
@@ -126,7 +126,7 @@ def _colors(seen: Tensor) -> tuple[Tensor, tuple[int, int]]:
 
 
 def _color_and_place(seen: Tensor, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Oklab, chroma twice, since it tells more than light and shade do; and the height in the picture, −½ to ½."""
+    """Return Oklab, chroma twice, since it tells more than light and shade do; and the height in the picture, −½ to ½."""
     color = F.adaptive_avg_pool2d(to_oklab(seen), grid) * torch.tensor([1.0, 2.0, 2.0], dtype=torch.float32, device="cpu").view(
         1, 3, 1, 1
     )

@@ -129,7 +129,7 @@ class Result:
 
     @own_torch_modes()
     def _repr_png_(self) -> bytes:
-        """A notebook shows this."""
+        """Return the picture as a PNG file, which notebooks show."""
         return encode(self.picture, ".png", alpha=self.opacity)
 
     def _encoded(self, extension: str, manifest: str | None) -> bytes:
@@ -153,7 +153,7 @@ class Writable(Protocol):
 
 
 def _dotted(format: str) -> str:  # noqa: A002 - the word for it
-    """`PNG` → `.png`."""
+    """Return a format as an extension: `PNG` is `.png`."""
     return "." + format.lower().removeprefix(".")
 
 
@@ -169,7 +169,7 @@ def _extension(file: Writable, format: str | None) -> str:  # noqa: A002 - the w
 
 @own_torch_modes()
 def result_of(run: Run) -> Result:
-    """The best picture of a run so far, at the size asked for; raises RunError before the first evaluation."""
+    """Return the best picture of a run so far, at the size asked for; raise RunError before the first evaluation."""
     best = run.best
     if best is None:
         raise RunError("there is no picture yet: not one evaluation was made; continue the run")
@@ -179,19 +179,19 @@ def result_of(run: Run) -> Result:
 
 
 def alpha_at(run: Run, size: tuple[int, int]) -> Tensor | None:
-    """The photograph's alpha [H, W], 0..1, at a size (height, width), or None where it has none."""
+    """Return the photograph's alpha [H, W], 0..1, at a size (height, width), or None where it has none."""
     return run.inputs.content.alpha_at(size)
 
 
 def dpi_of(run: Run) -> tuple[float, float]:
-    """Dots an inch, across and down: as set, else the photograph's, else 72."""
+    """Return the dots per inch, across and down: as set, else the photograph's, else 72."""
     if run.settings.dpi is not None:
         return run.settings.dpi, run.settings.dpi
     return run.inputs.content.dpi or (72.0, 72.0)
 
 
 def facts_of(run: Run) -> dict[str, Any]:
-    """The manifest of a run as it stands."""
+    """Return the manifest of a run as it stands."""
     inputs = run.inputs
     described = {role: manifests.describe_picture(picture, inputs.paths.get(role)) for role, picture in inputs.roles().items()}
     masks, style_masks = (

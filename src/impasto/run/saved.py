@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def save(run: Run, path: Path, more: Mapping[str, Any]) -> None:
-    """Puts a checkpoint of a run at path, with more facts beside its own.  Raises OutputError."""
+    """Put a checkpoint of a run at a path, with more facts beside its own; raise OutputError where it cannot be written."""
     facts, tensors = run.state()
     inputs = run.inputs
     everything: dict[str, Any] = {

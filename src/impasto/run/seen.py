@@ -26,10 +26,10 @@ Size = tuple[int, int]
 
 
 class Seen:
-    """Of one run; tensors are [1, 3, h, w], sRGB-encoded, 0..1, on the network's device."""
+    """The pictures of one run; tensors are [1, 3, h, w], sRGB-encoded, 0..1, on the network's device."""
 
     def __init__(self, settings: Settings, inputs: Inputs, vgg: Vgg, *, min_side_px: int) -> None:
-        """Checks that they go together; raises ImageTooSmall or InvalidSettings.  `min_side_px`: what the deepest layer needs."""
+        """Check that they go together; raise ImageTooSmall or InvalidSettings.  `min_side_px`: what the deepest layer needs."""
         self._settings = settings
         self._inputs = inputs
         self._vgg = vgg

@@ -134,7 +134,7 @@ def _weights(facts: Mapping[str, Any], numbers: Tensor) -> Weights:
 
 
 def _settle_shares(together: Together, run: Run, asked: Share) -> None:
-    """All agree on the shares; measured ones are in proportion to how often a second each goes through the network and back."""
+    """Agree on the shares; measured ones are in proportion to how often per second each passes through the network."""
     shards = together.shards
     if asked == "measured":
         speeds = torch.zeros(shards.count, dtype=torch.float64, device="cpu")

@@ -25,7 +25,7 @@ def start_image(
     noise_ratio: float,
     generator: torch.Generator,
 ) -> Tensor:
-    """The start at the first level, [1, 3, H, W], sRGB-encoded, 0..1.
+    """Return the start at the first level, [1, 3, H, W], sRGB-encoded, 0..1.
 
     `content` gives the size; `given`: the picture of a start file at that size, [1, 3, H, W]; `mean_rgb`: [1, 3, 1, 1];
     `generator`: on the CPU, so that every device starts from the same noise.

@@ -1,4 +1,4 @@
-"""What a run tells of each of its evaluations."""
+"""The report of a run on each of its evaluations."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def _key(vgg: Vgg, style: Tensor, layers: Sequence[str], survey: Survey, kind: K
 
 
 def _read(key: str, layers: Sequence[str], device: torch.device) -> dict[str, Tensor] | None:
-    """The entry of a key, or None where there is none, or one that is damaged or was not written here."""
+    """Return the entry of a key, or None where there is none, or one that is damaged or was not written here."""
     path = cache.path_of(key)
     if path is None:
         return None

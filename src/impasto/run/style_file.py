@@ -136,7 +136,7 @@ class _AtSize:
 
 
 def read_style(source: object, *, name: str | None = None) -> StyleFile:
-    """Reads a style file from its path or bytes.  Raises UnreadableImage for what is none."""
+    """Return the style file of a path or of bytes; raise UnreadableImage for what is none."""
     if isinstance(source, bytes | bytearray | memoryview):
         return _decoded(bytes(source), name or "style", "the style file")
     path = on_disk(expanded(str(source)))
@@ -189,7 +189,7 @@ def _check(style: StyleFile) -> None:
 
 
 def encoded_style(statistics: Mapping[tuple[Kind, int, str], Tensor], facts: Mapping[str, Any]) -> bytes:
-    """The file of statistics by kind, long side and layer."""
+    """Return the file of statistics by kind, long side and layer."""
     tensors = {
         f"{kind}/{size}/{layer}": (_triangle(one) if kind == "moments" else one).cpu().contiguous()
         for (kind, size, layer), one in statistics.items()

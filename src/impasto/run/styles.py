@@ -37,7 +37,7 @@ class Unfolded(NamedTuple):
 
 
 def unfold(styles: Sequence[Any], settings: Settings, masks: Sequence[Any] = (), style_masks: Sequence[Any] = ()) -> Unfolded:
-    """Styles picture by picture, and settings with a weight, a scale and so on for each.
+    """Return the styles picture by picture, and settings with a weight, a scale and so on for each.
 
     A style is what `stylize` takes, a path with its weight behind a colon (`b.jpg:0.3`), or a folder: its pictures, by name,
     share one style's weight alike.  `masks`, `style_masks`: one or None a style, or none at all.  Raises InvalidSettings for
@@ -86,7 +86,7 @@ def assembled(
     style_masks: Sequence[Any] = (),
     color_mask: Any = None,
 ) -> tuple[Inputs, Settings]:
-    """The inputs of a run and its settings, picture by picture; without content (None) that is the first style.
+    """Return the inputs of a run and its settings, picture by picture; without content (None) that is the first style.
 
     Raises what `unfold` and `gather` do.
     """
@@ -98,7 +98,7 @@ def assembled(
 
 
 def _check_standard_input(sources: Sequence[Any]) -> None:
-    """Raises InvalidSettings where `-` is given for several pictures: what is piped in comes only once."""
+    """Raise InvalidSettings where `-` is given for several pictures: what is piped in comes only once."""
     plain = [weighted(source)[0] if isinstance(source, str) else source for source in sources]
     piped = sum(isinstance(source, str) and source == STANDARD_INPUT for source in plain)
     if piped > 1:

@@ -50,16 +50,16 @@ class Target:
         return self.picture, sidecar(self.picture), self.checkpoint
 
     def intermediate(self, step: int) -> Path:
-        """The intermediate picture of a step."""
+        """Return the path of the intermediate picture of a step."""
         return self.picture.with_name(f"{self.picture.stem}-{step:04d}{self.picture.suffix}")
 
     def is_intermediate(self, path: Path) -> bool:
-        """Whether a path is the intermediate picture of some step."""
+        """Return whether a path is the intermediate picture of some step."""
         pattern = re.escape(self.picture.stem) + r"-\d{4,}" + re.escape(self.picture.suffix)
         return self.intermediates and path.parent == self.picture.parent and re.fullmatch(pattern, path.name) is not None
 
     def taken(self) -> Path | None:
-        """A file that stands where this run would write, or None."""
+        """Return a file that stands where this run would write, or None."""
         for path in self.own:
             if os.path.lexists(path):
                 return path
@@ -67,7 +67,7 @@ class Target:
         return next((path for path in beside if self.is_intermediate(path)), None)
 
     def numbered(self, number: int) -> Target:
-        """The same target as cat-2.png, cat-3.png, …"""
+        """Return the same target under a number: cat-2.png, cat-3.png, …"""
         return replace(self, picture=self.picture.with_stem(f"{self.picture.stem}-{number}"))
 
 
@@ -82,7 +82,7 @@ def default_picture(inputs: Inputs, *, stem: str | None = None, suffix: str = ".
 
 
 def check_apart(target: Target, inputs: Inputs) -> None:
-    """Raises OutputError when a file of this run would replace an input, or another of its own, whatever may be overwritten."""
+    """Raise OutputError when a file of this run would replace an input, or another of its own, whatever may be overwritten."""
     sources = {expanded(path).resolve() for path in inputs.paths.values() if path is not None}
     whole = replace(target, picture=target.picture.parent.resolve() / target.picture.name)
     written = [*whole.own, *([] if target.losses is None else [target.losses.resolve()])]
@@ -97,9 +97,16 @@ def check_apart(target: Target, inputs: Inputs) -> None:
 
 @contextlib.contextmanager
 def claim(target: Target, *, named_by_user: bool, bits: int, size: tuple[int, int] | None = None) -> Iterator[Target]:
-    """The target, ours alone while inside: as named by the user, or made unique.  Raises OutputError before any work.
+    """Yield the target, ours alone inside the context: as named by the user, or made unique.
 
-    `bits`, `size`: depth and (height, width) of the picture to come, which not every format holds.
+    Args:
+        target: Where the run is to write.
+        named_by_user: Whether the name must not be changed.
+        bits: The depth of the picture to come, which not every format has.
+        size: Its (height, width) in px, which not every format holds.
+
+    Raises:
+        OutputError: It cannot be written there, or a file of that name exists; before any work.
     """
     check_losses(target)
     first, number = target, 1
@@ -124,7 +131,7 @@ def claim(target: Target, *, named_by_user: bool, bits: int, size: tuple[int, in
 
 
 def check_losses(target: Target) -> None:
-    """Raises OutputError when the losses cannot be written where they should be."""
+    """Raise OutputError when the losses cannot be written where they should be."""
     if target.losses is None:
         return
     if not target.overwrite and os.path.lexists(target.losses):

@@ -43,7 +43,7 @@ class Outcome:
 
 
 class ToFile:
-    """Drives a run to its file."""
+    """A run on its way to its file."""
 
     def __init__(
         self,
@@ -122,7 +122,7 @@ class ToFile:
                 saved = time.monotonic()
 
     def _lost(self, error: PeerLost) -> PeerLost:
-        """With what can be done: the checkpoint that there is holds all processes' parts."""
+        """Return the error with what can be done: the checkpoint that there is holds all processes' parts."""
         path = self.target.checkpoint
         if not path.is_file():
             return PeerLost(f"{error}; there is no checkpoint yet, start the run anew", **error.data)
@@ -194,7 +194,7 @@ class ToFile:
             self._warn(f"the losses are missing: {in_words(error)}")
 
     def _may_replace(self, path: Path) -> bool:
-        """What stands there may be replaced if the user said so, or if this run wrote it and nobody changed it since."""
+        """Return whether what stands there may be replaced: by the user's word, or as this run's own file."""
         if self.target.overwrite:
             return True
         return str(path.absolute()) in self._ours and _sha256(path) in {None, self._ours[str(path.absolute())]}

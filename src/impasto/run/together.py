@@ -81,7 +81,7 @@ class Together:
 
     @contextlib.contextmanager
     def step(self) -> Iterator[None]:
-        """Around a step.  A run that fails does so everywhere at the same point; whatever else happens, happens here only."""
+        """Enter around a step.  A run fails everywhere at the same point; whatever else happens, happens here only."""
         self.order(ADVANCE)
         asked = self.shards.add_up(torch.tensor([float(self._interrupted())], dtype=torch.float32, device="cpu"))
         self._asked_to_stop = self._asked_to_stop or float(asked) > 0
@@ -154,7 +154,7 @@ class Together:
         return self.for_first(band)
 
     def spread(self, tensors: Mapping[str, Tensor], stride: int) -> dict[str, Tensor]:
-        """A saved run's tensors, which only the first process has, as our own part of them."""
+        """Return our own part of a saved run's tensors, which only the first process has."""
         kinds = [(name, str(tensor.dtype).removeprefix("torch."), list(tensor.shape)) for name, tensor in tensors.items()]
         kinds = json.loads(self.shards.tell(json.dumps(kinds).encode()))
         size = next(tuple(shape[2:]) for _, _, shape in kinds if len(shape) == 4)

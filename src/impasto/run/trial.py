@@ -81,7 +81,7 @@ def pace_of(
     device: torch.device,
     always: bool,
 ) -> Trial:
-    """The pace of a run that does these works and ends at the size `final` (height, width).
+    """Return the pace of a run that does these works and ends at the size `final` (height, width).
 
     `evaluator` gives one for a picture [1, 3, H, W], `optimizer` a fresh one that keeps `history` correction pairs.  Sizes grow
     from the smallest until the next one would take too long.  A run too short for the first is not tried out, unless `always`.

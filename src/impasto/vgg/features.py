@@ -95,7 +95,7 @@ class Vgg:
 
     @property
     def arithmetic(self) -> str:
-        """What computes its numbers, in words: results are equal to the last bit only with the same."""
+        """The arithmetic in words: results are equal to the last bit only with the same."""
         own = library() if self.device.type == "cpu" else None
         precision = f"{self.precision} imitated in float32" if self.imitates else self.precision
         if own is None:
@@ -109,7 +109,7 @@ class Vgg:
         return sum(self._winograd[name].pending_bytes for name in names if name in self._winograd)
 
     def exactly(self) -> AbstractContextManager[None]:
-        """To be entered around a pass forward and back: no choice of algorithm by the clock, and TF32 only where asked for."""
+        """Return a context for a pass forward and back: no choice of algorithm by the clock, and TF32 only where asked for."""
         return exact_convolutions(self.device, tf32=self.tf32)
 
     @property
@@ -179,7 +179,7 @@ class Vgg:
         return torch.mul(gradient.to(dtype), self._gain if unit is None else self._gain * unit, out=slope)
 
     def opening(self, path: Sequence[str]) -> Opening | None:
-        """The first block in bands of rows, where that is possible: nobody sees its last output, and it is on our kernels."""
+        """Return the first block in bands of rows; None where its last output is wanted, or it is not on our kernels."""
         if self.architecture.depths[0] != 2 or self.pooling != "max" or self.imitates or not path:
             return None
         first, second = self.architecture.convs[:2]
@@ -191,7 +191,7 @@ class Vgg:
         return self._opening
 
     def stretch(self, x: Tensor, after: str | None, to: str, *, pooled: bool = False) -> Tensor:
-        """From the output of one convolution, or from the entrance, to that of a later one; in the network's dtype.
+        """Pass from the output of one convolution, or from the entrance, to that of a later one; in the network's dtype.
 
         pooled: x is the output after the pooling that follows.
         """
@@ -215,11 +215,11 @@ class Vgg:
         return x
 
     def _multiplied(self, x: Tensor) -> Tensor:
-        """What a convolution gets, in the dtype that it multiplies."""
+        """Return the input of a convolution in the dtype that it multiplies."""
         return x.float() if self.imitates else x
 
     def _rounded(self, x: Tensor) -> Tensor:
-        """What a convolution gives, in the network's dtype."""
+        """Return the output of a convolution in the network's dtype."""
         return x.to(self.dtype) if self.imitates else x
 
     def shown(self, x: Tensor, dtype: torch.dtype) -> Tensor:

@@ -42,7 +42,7 @@ FETCHABLE = {
 
 
 def fetch(name: str, *, progress: Callable[[int, int | None], None] | None = None, pace: Pace | None = None) -> Path:
-    """Fetches a network of `FETCHABLE` and imports it; returns the imported file, at once when it is there
+    """Fetch a network of `FETCHABLE` and import it; return the imported file, at once when it is there
     already.
 
     `progress(received, total)`: bytes so far and altogether.  What was received is kept, and the next call

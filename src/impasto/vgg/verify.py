@@ -51,7 +51,7 @@ class Check:
 
 
 def synthetic_picture(side_px: int = 64) -> Tensor:
-    """[1, 3, side, side], RGB, float32, whole numbers 0..255."""
+    """Return a picture [1, 3, side, side], RGB, float32, whole numbers 0..255."""
     c, h, w = torch.meshgrid(
         *(torch.arange(length, dtype=torch.int64, device="cpu") for length in (3, side_px, side_px)), indexing="ij"
     )
@@ -60,7 +60,7 @@ def synthetic_picture(side_px: int = 64) -> Tensor:
 
 @torch.no_grad()
 def activations(weights: Weights, rgb255: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """(layer, activation [B, C, h, w] after the ReLU), shallow to deep; `rgb255`: [B, 3, H, W], RGB, 0..255.
+    """Yield (layer, activation [B, C, h, w] after the ReLU), shallow to deep; `rgb255`: [B, 3, H, W], RGB, 0..255.
 
     Written apart from `impasto.vgg.features` on purpose, so that each checks the other.
     """

@@ -32,7 +32,7 @@ class Shards:
     """This process among those of a run: `rank` of `count`; `shares` say how much of a picture each owns."""
 
     def __init__(self, *, shares: Sequence[float] | None = None) -> None:
-        """Meets the others; raises PeerLost when they do not come."""
+        """Meet the others; raise PeerLost when they do not come."""
         self.rank, self.count = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
         self.shares: Sequence[float] = [1.0] * self.count if shares is None else shares
         self.sent_bytes = 0
@@ -104,7 +104,7 @@ class Shards:
                     call.wait()
 
     def tell(self, message: bytes = b"") -> bytes:
-        """What the first process says, to all; the message of others is not looked at."""
+        """Return what the first process says; the message of others is not looked at."""
         if self.count == 1:
             return message
         with self._talking():

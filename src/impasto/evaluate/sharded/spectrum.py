@@ -35,7 +35,7 @@ class ShardedSpectrum:
         return x
 
     def square(self, x: Tensor) -> Tensor:
-        """xᵀ·P·x of all bands: Σ w·|Fx|²/(H·W), where all waves but those of the first and the last column count twice."""
+        """Return xᵀ·P·x of all bands: Σ w·|Fx|²/(H·W), where all waves but those of the first and the last column count twice."""
         if self.power == 0:
             return self.shards.add_up(torch.dot(x.view(-1), x.view(-1)))
         height, width = self.division.size

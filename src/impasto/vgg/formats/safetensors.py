@@ -23,7 +23,7 @@ _KNOWN = ("format", "architecture", "channels", "range", "mean", "std", "source"
 
 
 def read(path: Path) -> Contents:
-    """The convolutions of a safetensors file; raises WeightsError when it is damaged or another network."""
+    """Return the convolutions of a safetensors file; raise WeightsError when it is damaged or another network."""
     try:
         with utf8_path(path) as openable, safe_open(openable, framework="pt") as file:
             metadata = dict(file.metadata() or {})
@@ -44,7 +44,7 @@ def read(path: Path) -> Contents:
 
 
 def read_some(path: Path, keys: Sequence[str]) -> dict[str, Tensor]:
-    """Tensors of a canonical file by key, float32, the rest unread; raises WeightsError when it is damaged."""
+    """Return tensors of a canonical file by key, float32, the rest unread; raise WeightsError when it is damaged."""
     try:
         with utf8_path(path) as openable, safe_open(openable, framework="pt") as file:
             return {key: file.get_tensor(key).float() for key in keys}
