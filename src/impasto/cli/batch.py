@@ -52,12 +52,18 @@ _DATA = Annotated[
     str | None,
     typer.Option("--data", help="with --database: where files are, for all machines", metavar="URL", show_default=False),
 ]
+_NO_RECORD = Annotated[
+    bool,
+    typer.Option(
+        "--no-record", help="pictures hold no record of their making; the one beside each stays, as it tells what is done"
+    ),
+]
 
 
 @takes_options_of_stylize(
     without=(
         *("content", "styles", "more_styles", "mask", "regions", "style_masks", "color_mask", "style_weights", "out"),
-        *("losses", "checkpoint_every", "shares", "save_every", "overwrite", "init"),
+        *("losses", "checkpoint_every", "shares", "save_every", "overwrite", "no_record", "init"),
     ),
     first=[
         own("contents", _CONTENTS),
@@ -67,6 +73,7 @@ _DATA = Annotated[
         own("workers", _WORKERS, None),
         own("database", _DATABASE, None),
         own("data", _DATA, None),
+        own("no_record", _NO_RECORD, False),
     ],
 )
 def batch(

@@ -15,7 +15,7 @@ from impasto.cli.stylize import stylize
 def takes_options_of_stylize(
     *, without: Sequence[str], first: Sequence[inspect.Parameter] = ()
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Gives a command `stylize`'s parameters but for some, behind `first`, its own."""
+    """Give a command `stylize`'s parameters but for some, behind `first`, its own."""
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         shared = [
@@ -30,7 +30,7 @@ def takes_options_of_stylize(
 
 
 def own(name: str, annotation: object, default: object = inspect.Parameter.empty) -> inspect.Parameter:
-    """A parameter of the command's own."""
+    """Return a parameter of the command's own."""
     return inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=annotation, default=default)
 
 
