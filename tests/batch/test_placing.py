@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from tests.jobs.conftest import picture
@@ -112,6 +113,18 @@ def test_a_folder_that_was_removed_ends_the_batch_in_words(queue: Queue, monkeyp
     shutil.rmtree("out")
     with pytest.raises(Unavailable, match="moved"):
         list(batch.watch(stop=lambda: False))
+
+
+def test_a_disk_that_stays_full_ends_the_batch_in_words(queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = submitted(queue, row("good"))
+    monkeypatch.setattr(making, "_FULL_S", 0.5)
+    with monkeypatch.context() as full:
+        full.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=100))
+        list(batch.watch(stop=lambda: False))
+    stopped = batch.outcomes["good"]
+    assert stopped.state == "stopped" and "disk is full" in str(stopped.message) and "goes on with it" in str(stopped.message)
+    assert (batch.unfinished, batch.at_hand) == (1, 0)
+    assert submitted(queue, row("good")).at_hand == 1, "a new start finds the job"
 
 
 def test_a_report_tells_names_that_are_no_unicode_and_links_to_their_bytes(files: Path) -> None:

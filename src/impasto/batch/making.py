@@ -22,6 +22,7 @@ from impasto.errors import ImpastoError, InputError, OutputError, Unavailable
 from impasto.files import expanded, make_folder
 from impasto.jobs import Job, Queue, Request, State
 from impasto.jobs.request import Suffix, parse_request
+from impasto.jobs.room import require_room
 from impasto.jobs.store import Missing, keep_file
 from impasto.storage.listing import on_disk, problem
 from impasto.storage.text import shown
@@ -30,6 +31,9 @@ from impasto.style_argument import weighted
 _POLL_S: Final = 0.4
 _GONE_S: Final = 30.0
 """Seconds for which a data folder may be away (a share that is mounted again) before the batch ends."""
+
+_FULL_S: Final = 90.0
+"""Seconds for which its disk may be full; workers try for about a minute, and then pause their jobs where they can note that."""
 
 log = logging.getLogger("impasto.batch")
 Ended = Literal["made", "skipped", "failed", "stopped"]
@@ -177,14 +181,23 @@ class Batch:
     def watch(self, *, stop: Callable[[], bool]) -> Iterator[list[Job]]:
         """Take results as they come; yield the jobs at hand after each look, until none is left or `stop`.
 
-        A database or a data location that does not answer for a while is waited for.
+        A database or a data location that does not answer for a while is waited for.  Where the disk stays full, which nobody can
+        note in the queue then, the rows that are left end as stopped.
 
         Raises:
             Unavailable: The folder with the queue was moved or removed.
             OutputError: It could not be read for half a minute.
         """
         gone_since: float | None = None
+        full_since: float | None = None
         while self._open and not stop():
+            full = self._no_room()
+            full_since = None if full is None else time.monotonic() if full_since is None else full_since
+            if full_since is not None and time.monotonic() - full_since > _FULL_S:
+                for entry in self._open.values():
+                    self._stopped(entry, f"{full}; the same command goes on with it")
+                self._open.clear()
+                return
             try:
                 self._queue.check()
                 gone_since = None
@@ -203,6 +216,17 @@ class Batch:
                 yield []
             time.sleep(_POLL_S)
 
+    def _no_room(self) -> str | None:
+        """Return why the data folder takes nothing, or None."""
+        try:
+            require_room(self._queue.store)
+        except OutputError as error:
+            return str(error)
+        return None
+
+    def _stopped(self, entry: _Entry, message: str) -> None:
+        self.outcomes[entry.row.name] = Outcome(entry.row, "stopped", self.picture(entry.row), message=message)
+
     def _again(self, entry: _Entry) -> None:
         """Queue a job once more, with its inputs if those were removed as well."""
         try:
@@ -220,24 +244,23 @@ class Batch:
     def _take(self, job: Job) -> None:
         entry = self._open[job.id]
         picture = self.picture(entry.row)
-        outcome: Outcome | None = None
+        made = False
         if job.state == "finished" and job.made is not None:
             try:
                 place(self._queue.store, job.id, picture, self._suffix)
-                outcome = Outcome(entry.row, "made", picture, job.made.seconds, job.made.loss)
+                self.outcomes[entry.row.name] = Outcome(entry.row, "made", picture, job.made.seconds, job.made.loss)
+                made = True
             except (OutputError, Missing) as error:  # the job keeps the picture
-                outcome = Outcome(entry.row, "stopped", picture, message=f"{error}; the same command goes on with it")
+                self._stopped(entry, f"{error}; the same command goes on with it")
         elif job.state == "failed":
             self._fail(entry.row, "something unexpected went wrong" if job.failure is None else job.failure.message)
         elif job.state in {"paused", "cancelled"}:
             reason = "it was stopped" if job.reason is None else job.reason
-            outcome = Outcome(entry.row, "stopped", picture, message=f"{reason}; start the batch again to go on with it")
+            self._stopped(entry, f"{reason}; start the batch again to go on with it")
         else:
             return
-        if outcome is not None:
-            self.outcomes[entry.row.name] = outcome
         del self._open[job.id]
-        if outcome is not None and outcome.state == "made":
+        if made:
             with contextlib.suppress(ImpastoError):  # what is left over costs room only
                 self._queue.delete(job.id)
 

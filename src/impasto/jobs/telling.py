@@ -37,7 +37,7 @@ class Telling:
         self._told = self._shown = float("-inf")
         self._cost_s = 0.0
         self._preview_step: int | None = None
-        self._logged = ""
+        self._logged: set[str] = set()
 
     def step(self, run: Run, step: Step) -> None:
         """After a step; `step` is not kept."""
@@ -92,6 +92,6 @@ class Telling:
         try:
             write()
         except ImpastoError as error:
-            if str(error) != self._logged:  # it is tried several times per second
-                self._logged = str(error)
+            if str(error) not in self._logged:  # it is tried several times per second
+                self._logged.add(str(error))
                 logging.getLogger("impasto.worker").warning("not told: %s", error)

@@ -6,21 +6,15 @@ So a server needs no other folder that can be written to, as in a container whos
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 from impasto.errors import InputError
-from impasto.files import make_folder, output_error
+from impasto.files import make_folder
 from impasto.jobs import Store
 from impasto.jobs.store import Folder
-
-_LEAST_BYTES: Final = 2**20
-"""A disk with less room cannot take a job."""
 
 
 @contextlib.contextmanager
@@ -55,20 +49,6 @@ def temporary_folder(store: Store) -> Iterator[Path]:
     make_room(store)
     with tempfile.TemporaryDirectory(prefix="impasto-", ignore_cleanup_errors=True) as folder:
         yield Path(folder)
-
-
-def require_room(store: Store) -> None:
-    """Raise OutputError where a data folder is read-only or its disk full."""
-    if not isinstance(store, Folder):
-        return
-    folder = Path(store.url)
-    try:
-        if not os.access(folder, os.W_OK):
-            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
-        if shutil.disk_usage(folder).free < _LEAST_BYTES:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    except OSError as error:
-        raise output_error(folder, error) from None
 
 
 def child_environment(**more: str) -> dict[str, str]:

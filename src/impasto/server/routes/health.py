@@ -10,11 +10,11 @@ from starlette.responses import JSONResponse, Response
 
 from impasto.errors import ImpastoError
 from impasto.jobs import State
+from impasto.jobs.room import require_room
 from impasto.jobs.workers import living
 from impasto.server.problems import problem_of, without_paths
 from impasto.server.replies import HealthReply
 from impasto.server.services import Here
-from impasto.server.temporary import require_room
 
 router = APIRouter(tags=["health"])
 
