@@ -221,8 +221,7 @@ def test_a_reader_that_is_gone_and_a_full_log_disk_change_nothing(folders: Path)
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     reader, writer = os.pipe()
     os.close(reader)
-    assert subprocess.run([*command, "gone"], stdout=writer, stderr=writer, check=False, env=environment).returncode == 0
-    os.close(writer)
     with Path("/dev/full").open("wb") as full:
-        assert subprocess.run([*command, "full"], stdout=full, stderr=full, check=False, env=environment).returncode == 0
-    assert all((folders / out / "a_x.png.json").is_file() for out in ("gone", "full"))
+        assert subprocess.run([*command, "gone"], stdout=writer, stderr=full, check=False, env=environment).returncode == 0
+    os.close(writer)
+    assert (folders / "gone" / "a_x.png.json").is_file()

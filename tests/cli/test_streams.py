@@ -12,6 +12,8 @@ from typing import IO, Any
 
 import pytest
 
+from impasto.cli.interrupts import interruptible
+
 SMALL = ("--size", "64", "--iterations", "2")
 COMMAND = (sys.executable, "-m", "impasto")
 ENVIRONMENT = {"PYTHONCOERCECLOCALE": "0", "OMP_NUM_THREADS": "1"}
@@ -76,7 +78,7 @@ def test_a_reader_of_a_list_who_leaves_gets_no_traceback() -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
-@pytest.mark.parametrize("name", ["SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU", "SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("name", ["SIGHUP", "SIGTERM"])
 def test_every_signal_that_asks_for_an_end_leaves_what_was_made(here: Path, name: str) -> None:
     process = subprocess.Popen(
         [*COMMAND, "stylize", "photo.png", "paint.png", "--size", "64", "--iterations", "100000", "-o", "a.png"],
@@ -99,6 +101,23 @@ def test_every_signal_that_asks_for_an_end_leaves_what_was_made(here: Path, name
         "a.png",
         "a.png.json",
     ]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize("name", ["SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU", "SIGTERM", "SIGINT"])
+def test_every_signal_that_asks_for_an_end_is_noted_and_its_handler_comes_back(name: str) -> None:
+    number = getattr(signal, name)
+    before = signal.getsignal(number)
+    if before is signal.SIG_IGN and name != "SIGINT":
+        signal.signal(number, signal.SIG_DFL)  # as a terminal leaves it; a test run may be under nohup
+    try:
+        with interruptible() as caught:
+            handler = signal.getsignal(number)
+            os.kill(os.getpid(), number)
+        assert caught == [number]
+        assert signal.getsignal(number) is not handler
+    finally:
+        signal.signal(number, before)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="nohup is of POSIX")

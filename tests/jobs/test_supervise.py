@@ -109,7 +109,7 @@ def test_a_worker_starts_though_the_working_folder_is_gone_or_holds_python_files
             folder.rmdir()
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1, signal.SIGXCPU])
+@pytest.mark.parametrize("number", [signal.SIGHUP])
 @pytest.mark.timeout(300)
 def test_each_polite_signal_ends_a_worker_in_order(queue: Queue, number: signal.Signals) -> None:
     workers = supervised(queue)
