@@ -23,7 +23,7 @@ from impasto.out_of_memory import is_out_of_memory
 from impasto.storage.text import shown
 
 _CANNOT_RESERVE: Final = frozenset({errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS})
-"""What file systems answer that can write a file, but not reserve room for it."""
+"""Error numbers of file systems that can write a file, but not reserve room for it."""
 
 
 def is_possible() -> bool:

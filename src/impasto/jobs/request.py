@@ -54,7 +54,7 @@ class Request(BaseModel):
     """The format of the result, which is there as PNG in any case."""
 
     record: bool = True
-    """Whether the result holds the record of its making."""
+    """True where the result holds the record of its making."""
 
     def resolved(self) -> Settings:
         """The settings of the run.  Raises InvalidSettings."""

@@ -29,7 +29,7 @@ class Step:
     """What the user should know: that memory ran out, and how the run goes on."""
 
     picture: Tensor = field(repr=False, compare=False)
-    """What the run itself goes on from, so it must not be written to; `rgb` is a copy."""
+    """The run's own picture, from which it goes on: read it only, or take `rgb`, which is a copy."""
 
     @property
     @own_torch_modes()

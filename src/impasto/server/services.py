@@ -47,7 +47,7 @@ class Services:
         self.hub = Hub(queue, self.library, self.limits)
         self.uploading = threading.BoundedSemaphore(self.limits.uploads)
         self.workers: Workers | None = None
-        """Those that this server started, if any."""
+        """The workers that this server started, or None."""
 
         self._submitting = threading.Lock()
 
