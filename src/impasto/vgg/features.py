@@ -53,7 +53,7 @@ class Vgg:
         # alike) pass a factor on, so all of them can be smaller by a power of two, exactly, and are made large again at the end.
         self._shrink = 1 / 16 if dtype == torch.float16 else 1.0
         self.imitates = dtype == torch.bfloat16 and not bfloat16.in_hardware(self.device)
-        """True where the network rounds to bfloat16 as hardware does and multiplies in float32, for devices without such products."""
+        """True where the network rounds to bfloat16 but multiplies in float32, for devices without products in bfloat16."""
 
         multiplied = torch.float32 if self.imitates else dtype
         self._kernels: dict[str, Tensor] = {}
